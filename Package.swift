@@ -1,0 +1,73 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Debian: apt-get install -y libz-dev libisal-dev libsimdjson-dev
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "cairn",
+    products: [
+        .library(name: "CairnReader", targets: ["CairnReader"]),
+        .executable(name: "cairnd", targets: ["cairnd"]),
+        .executable(name: "cairn", targets: ["cairn"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
+        .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "SimdJSON", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]),
+        .target(
+            name: "CSimdJSON", dependencies: ["SimdJSON"],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+
+        .target(
+            name: "CairnFormat",
+            dependencies: [
+                "CZlib", "CISAL", "CSimdJSON",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ],
+            swiftSettings: settings),
+        .target(name: "CairnPlatform", swiftSettings: settings),
+        .target(name: "CairnReader", dependencies: ["CairnFormat", "CairnPlatform"], swiftSettings: settings),
+        .target(name: "CairnStore", dependencies: ["CairnReader"], swiftSettings: settings),
+        .target(
+            name: "CairnDaemon",
+            dependencies: [
+                "CairnStore",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cairnd",
+            dependencies: ["CairnDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cairn",
+            dependencies: [
+                "CairnDaemon", "CairnReader",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6],
+    cxxLanguageStandard: .cxx17
+)

@@ -1,0 +1,1 @@
+/* The library is C++; Swift sees it through CSimdJSON. */
