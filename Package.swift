@@ -28,9 +28,11 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
-        .systemLibrary(name: "SimdJSON", pkgConfig: "simdjson", providers: [.apt(["libsimdjson-dev"])]),
+        .systemLibrary(name: "SimdJSON", providers: [.apt(["libsimdjson-dev"])]),
         .target(
             name: "CSimdJSON", dependencies: ["SimdJSON"],
+            // As Debian built the library: the classes of its header must have the same shape here.
+            cxxSettings: [.define("SIMDJSON_THREADS_ENABLED", to: "1")],
             linkerSettings: [.linkedLibrary("simdjson")]),
 
         .target(

@@ -6,6 +6,7 @@
 #include <isa-l/igzip_lib.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Room for a deflate state and the buffer that level 1 wants; freed with free(). NULL when memory is short. */
 static inline void *cairn_isal_deflate_create(void) {

@@ -1,0 +1,191 @@
+/// Lines of one connection, parsed and not yet numbered: what passes from the socket to the writer. Everything lies in
+/// a few flat arrays, so an event costs no allocation.
+package struct EventBatch: Sendable {
+    /// The lines to be stored, without LFs and without stamps, one behind the other.
+    package var bytes: [UInt8] = []
+    /// Stamps that follow `_pid`: `"_invalid":["severity"],`.
+    package var extraStamps: [UInt8] = []
+    package var entries: [Entry] = []
+    /// Tokens of the index, those of one entry behind each other.
+    package var tokens: [UInt64] = []
+    package var modules = ModuleTable()
+    package var rejections: [Rejection] = []
+    /// Answers to `_sync` that are due once everything before them is durable.
+    package var syncTokens: [[UInt8]] = []
+
+    package init() {}
+
+    package var isEmpty: Bool { entries.isEmpty }
+
+    package mutating func removeAll() {
+        bytes.removeAll(keepingCapacity: true)
+        extraStamps.removeAll(keepingCapacity: true)
+        entries.removeAll(keepingCapacity: true)
+        tokens.removeAll(keepingCapacity: true)
+        modules.removeAll()
+        rejections.removeAll()
+        syncTokens.removeAll()
+    }
+
+    package enum Kind: Sendable, Equatable {
+        case event
+        /// The line is an `event.rejected`; the index is that in `rejections`.
+        case rejected(Int32)
+        /// No line: the index is that in `syncTokens`.
+        case sync(Int32)
+    }
+
+    /// What the writer needs to know of one line.
+    package struct Entry: Sendable {
+        package var kind: Kind
+        /// Where the line stands in `bytes`.
+        package var offset: Int
+        package var size: Int
+        /// Bytes of the line up to and with its `{`: behind them the stamps go.
+        package var brace: Int
+        /// Where its stamps stand in `extraStamps`.
+        package var extra: Range<Int>
+        package var facts: EventFacts
+        /// Number of its tokens, which stand behind those of the entries before.
+        package var tokenCount: Int
+        /// The producer's idempotency key with its uid, or nil.
+        package var identity: EventIdentity?
+    }
+}
+
+/// What the index and the block say about one event.
+package struct EventFacts: Sendable, Equatable {
+    /// The `timestamp`; nil: the receive time counts.
+    package var time: Time?
+    /// Index in the table of modules that goes with it.
+    package var module: UInt16 = 0
+    package var status: EventStatus = .other
+    package var severity: EventSeverity = .other
+    /// Bit f: token field f has a value that is neither string nor null.
+    package var opaque: UInt16 = 0
+    package var hasID = false
+
+    package init() {}
+}
+
+/// `status` of an event; the raw values are those of the index.
+public enum EventStatus: UInt8, Sendable, CaseIterable {
+    case other = 0
+    case success, failed, warning, info
+
+    /// As it stands in the event; nil for `other`.
+    public var name: StaticString? {
+        switch self {
+        case .other: nil
+        case .success: "success"
+        case .failed: "failed"
+        case .warning: "warning"
+        case .info: "info"
+        }
+    }
+}
+
+/// `severity` of an event; the raw values are those of the index.
+public enum EventSeverity: UInt8, Sendable, CaseIterable {
+    case other = 0
+    case low, medium, high, critical
+
+    /// As it stands in the event; nil for `other`.
+    public var name: StaticString? {
+        switch self {
+        case .other: nil
+        case .low: "low"
+        case .medium: "medium"
+        case .high: "high"
+        case .critical: "critical"
+        }
+    }
+}
+
+/// The fields whose values are tokens of the index; the raw values are those of the format.
+package enum TokenField: UInt8, Sendable, CaseIterable {
+    case actorID = 1
+    case actorEmail, ipAddress, tenant, action, targetType, targetID, sessionID, id
+
+    package var path: String {
+        switch self {
+        case .actorID: "actor.id"
+        case .actorEmail: "actor.email"
+        case .ipAddress: "ip_address"
+        case .tenant: "tenant"
+        case .action: "action"
+        case .targetType: "target.type"
+        case .targetID: "target.id"
+        case .sessionID: "session_id"
+        case .id: "id"
+        }
+    }
+
+    package func token(_ value: UnsafeRawBufferPointer) -> UInt64 { XXH64.hash(value, seed: UInt64(rawValue)) }
+}
+
+/// The first 16 bytes of SHA-256(u32be uid ‖ id): no two ids of one producer share it, whatever they try.
+package struct EventIdentity: Sendable, Hashable {
+    var high: UInt64
+    var low: UInt64
+
+    package init(uid: UInt32, id: UnsafeRawBufferPointer) {
+        var hash = StreamingHash()
+        withUnsafeBytes(of: uid.bigEndian) { hash.update($0) }
+        hash.update(id)
+        let digest = hash.finish()
+        (high, low) = digest.withUnsafeBytes {
+            ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        }
+    }
+}
+
+/// Module names by number, in order of first appearance.
+package struct ModuleTable: Sendable, Equatable {
+    /// What counts as the module of an event whose `module` is not a valid name.
+    package static let invalid: [UInt8] = [UInt8(ascii: "?")]
+
+    package private(set) var names: [[UInt8]] = []
+    // Open addressing over the names' hashes: a lookup allocates nothing. 0 is free, n is module n - 1.
+    private var slots = [UInt16](repeating: 0, count: 64)
+
+    package init() {}
+
+    package var count: Int { names.count }
+
+    package mutating func removeAll() {
+        guard !names.isEmpty else { return }
+        names.removeAll(keepingCapacity: true)
+        slots = [UInt16](repeating: 0, count: 64)
+    }
+
+    package func find(_ name: UnsafeRawBufferPointer) -> UInt16? {
+        let slot = slots[slot(of: name)]
+        return slot == 0 ? nil : slot - 1
+    }
+
+    package mutating func insert(_ name: UnsafeRawBufferPointer) -> UInt16 {
+        let index = slot(of: name)
+        if slots[index] > 0 { return slots[index] - 1 }
+        names.append(Array(name))
+        slots[index] = UInt16(names.count)
+        if names.count * 2 > slots.count { grow() }
+        return UInt16(names.count - 1)
+    }
+
+    private func slot(of name: UnsafeRawBufferPointer) -> Int {
+        var index = Int(truncatingIfNeeded: XXH64.hash(name, seed: 0)) & (slots.count - 1)
+        while slots[index] > 0, !names[Int(slots[index]) - 1].elementsEqual(name) {
+            index = (index + 1) & (slots.count - 1)
+        }
+        return index
+    }
+
+    private mutating func grow() {
+        slots = [UInt16](repeating: 0, count: slots.count * 4)
+        for (number, name) in names.enumerated() {
+            let index = name.withUnsafeBytes { slot(of: $0) }
+            slots[index] = UInt16(number + 1)
+        }
+    }
+}

@@ -1,0 +1,350 @@
+/// The fields of DESIGN's event table, as bits of `_invalid`.
+private enum Field: UInt32, CaseIterable {
+    case action, module, timestamp, id, actor, actorType, actorID, actorName, actorEmail, actorRoles, status, severity
+    case target, targetType, targetID, targetName, tenant, ipAddress, userAgent, sessionID, request, changes
+    case compliance, classification, sensitive, details, metadata
+
+    var path: StaticString {
+        switch self {
+        case .action: "action"
+        case .module: "module"
+        case .timestamp: "timestamp"
+        case .id: "id"
+        case .actor: "actor"
+        case .actorType: "actor.type"
+        case .actorID: "actor.id"
+        case .actorName: "actor.name"
+        case .actorEmail: "actor.email"
+        case .actorRoles: "actor.roles"
+        case .status: "status"
+        case .severity: "severity"
+        case .target: "target"
+        case .targetType: "target.type"
+        case .targetID: "target.id"
+        case .targetName: "target.name"
+        case .tenant: "tenant"
+        case .ipAddress: "ip_address"
+        case .userAgent: "user_agent"
+        case .sessionID: "session_id"
+        case .request: "request"
+        case .changes: "changes"
+        case .compliance: "compliance"
+        case .classification: "classification"
+        case .sensitive: "sensitive"
+        case .details: "details"
+        case .metadata: "metadata"
+        }
+    }
+
+    /// A field of the event itself by its name; first by length, so that most names cost one comparison.
+    static func named(_ name: UnsafeRawBufferPointer) -> Field? {
+        let candidates: [Field]
+        switch name.count {
+        case 2: candidates = two
+        case 5: candidates = five
+        case 6: candidates = six
+        case 7: candidates = seven
+        case 8: candidates = eight
+        case 9: candidates = nine
+        case 10: candidates = ten
+        case 14: candidates = fourteen
+        default: return nil
+        }
+        for field in candidates where name.isText(field.path) { return field }
+        return nil
+    }
+
+    private static let two: [Field] = [.id]
+    private static let five: [Field] = [.actor]
+    private static let six: [Field] = [.action, .module, .status, .target, .tenant]
+    private static let seven: [Field] = [.details, .request, .changes]
+    private static let eight: [Field] = [.severity, .metadata]
+    private static let nine: [Field] = [.timestamp, .sensitive]
+    private static let ten: [Field] = [.ipAddress, .sessionID, .userAgent, .compliance]
+    private static let fourteen: [Field] = [.classification]
+}
+
+/// Reads the facts of one event from the tape of its line.
+struct EventFieldReader {
+    private let tape: JSONTape
+    private let line: UnsafeRawBufferPointer
+    private let uid: UInt32
+    private(set) var keys: [KeySet]
+    private(set) var facts = EventFacts()
+    private(set) var identity: EventIdentity?
+    private var invalid: UInt32 = 0
+    private var seen: UInt32 = 0
+
+    init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, keys: [KeySet]) {
+        self.tape = tape
+        self.line = line
+        self.uid = uid
+        self.keys = keys
+    }
+
+    var invalidNames: [[UInt8]] {
+        guard invalid != 0 else { return [] }
+        return Field.allCases.filter { invalid & (1 << $0.rawValue) != 0 }.map {
+            Array(UnsafeBufferPointer(start: $0.path.utf8Start, count: $0.path.utf8CodeUnitCount))
+        }
+    }
+
+    /// Reads the object at the top of the tape. Tokens and the module go to `batch`.
+    mutating func read(_ batch: inout EventBatch) throws(Rejection) {
+        keys[0].removeAll()
+        var index = 2
+        var number = 0
+        while tape.kind(index) != .objectEnd {
+            let name = tape.string(index)
+            if name.first == UInt8(ascii: "_") {
+                throw Rejection(
+                    .reservedName, "names that begin with \"_\" belong to the daemon", offset: keyOffset(number))
+            }
+            if let field = Field.named(name) {
+                let bit = UInt32(1) << field.rawValue
+                guard seen & bit == 0 else { throw duplicate(name, keyOffset(number)) }
+                seen |= bit
+                try read(field, at: index + 1, &batch)
+            } else if !keys[0].insert(name) {
+                throw duplicate(name, keyOffset(number))
+            }
+            index = tape.next(index + 1)
+            number += 1
+        }
+        guard seen & (1 << Field.action.rawValue) != 0 else {
+            throw Rejection(.missingAction, "an event needs an \"action\"", offset: 0)
+        }
+        guard seen & (1 << Field.module.rawValue) != 0 else {
+            throw Rejection(.missingModule, "an event needs a \"module\"", offset: 0)
+        }
+    }
+
+    private mutating func read(_ field: Field, at index: Int, _ batch: inout EventBatch) throws(Rejection) {
+        let kind = tape.kind(index)
+        if kind == .null {
+            // A null says as much as no field at all; so required fields are then missing.
+            if field == .action || field == .module { seen &= ~(1 << field.rawValue) }
+            return
+        }
+        switch field {
+        case .action: token(.action, at: index, field, 1...255, &batch)
+        case .module: readModule(index, &batch)
+        case .timestamp:
+            facts.time = kind == .string ? Time(rfc3339: tape.string(index)) : nil
+            check(field, facts.time != nil)
+        case .id:
+            token(.id, at: index, field, 1...128, &batch)
+            facts.hasID = true
+            if kind == .string, (1...128).contains(tape.string(index).count) {
+                identity = EventIdentity(uid: uid, id: tape.string(index))
+            }
+        case .actor, .target: try readParty(field, at: index, &batch)
+        case .status: readStatus(index)
+        case .severity: readSeverity(index)
+        case .tenant: token(.tenant, at: index, field, 0...Int.max, &batch)
+        case .sessionID: token(.sessionID, at: index, field, 0...Int.max, &batch)
+        case .ipAddress:
+            token(.ipAddress, at: index, field, 0...Int.max, &batch)
+            if kind == .string { check(field, IPAddressText.isValid(tape.string(index))) }
+        case .userAgent: check(field, kind == .string)
+        case .request, .metadata: check(field, kind == .object)
+        case .changes: check(field, kind == .object && allValues(of: index, in: [.object]))
+        case .compliance: check(field, kind == .array && allElements(of: index, are: .string))
+        case .classification:
+            check(field, kind == .string && Self.classifications.contains { tape.string(index).isText($0) })
+        case .sensitive: check(field, kind == .yes || kind == .no)
+        case .details: check(field, kind == .string || kind == .object)
+        default: break
+        }
+    }
+
+    private static let classifications: [StaticString] = [
+        "PUBLIC", "INTERNAL", "CONFIDENTIAL", "RESTRICTED", "TOP_SECRET",
+    ]
+
+    private mutating func check(_ field: Field, _ good: Bool) {
+        if !good { invalid |= 1 << field.rawValue }
+    }
+
+    private mutating func token(
+        _ tokenField: TokenField, at index: Int, _ field: Field, _ sizes: ClosedRange<Int>, _ batch: inout EventBatch
+    ) {
+        guard tape.kind(index) == .string else {
+            invalid |= 1 << field.rawValue
+            facts.opaque |= 1 << UInt16(tokenField.rawValue)
+            return
+        }
+        let value = tape.string(index)
+        check(field, sizes.contains(value.count))
+        batch.tokens.append(tokenField.token(value))
+    }
+
+    private mutating func readModule(_ index: Int, _ batch: inout EventBatch) {
+        let name = tape.kind(index) == .string ? tape.string(index) : UnsafeRawBufferPointer(start: nil, count: 0)
+        if isModuleName(name) {
+            facts.module = batch.modules.insert(name)
+        } else {
+            invalid |= 1 << Field.module.rawValue
+            facts.module = ModuleTable.invalid.withUnsafeBytes { batch.modules.insert($0) }
+        }
+    }
+
+    private mutating func readStatus(_ index: Int) {
+        if tape.kind(index) == .string {
+            let value = tape.string(index)
+            for status in EventStatus.allCases {
+                if let name = status.name, value.isText(name) { facts.status = status }
+            }
+        }
+        check(.status, facts.status != .other)
+    }
+
+    private mutating func readSeverity(_ index: Int) {
+        if tape.kind(index) == .string {
+            let value = tape.string(index)
+            for severity in EventSeverity.allCases {
+                if let name = severity.name, value.isText(name) { facts.severity = severity }
+            }
+        }
+        check(.severity, facts.severity != .other)
+    }
+
+    /// `actor` or `target`.
+    private mutating func readParty(_ field: Field, at start: Int, _ batch: inout EventBatch) throws(Rejection) {
+        guard tape.kind(start) == .object else {
+            invalid |= 1 << field.rawValue
+            return
+        }
+        let isActor = field == .actor
+        keys[1].removeAll()
+        var index = start + 1
+        while tape.kind(index) != .objectEnd {
+            let name = tape.string(index)
+            guard keys[1].insert(name) else {
+                throw duplicate(name, offset(ofNested: name, under: field.path))
+            }
+            let value = index + 1
+            let isString = tape.kind(value) == .string
+            if tape.kind(value) == .null {
+                index = value + 1
+                continue
+            }
+            if name.isText("id") {
+                token(isActor ? .actorID : .targetID, at: value, isActor ? .actorID : .targetID, 0...Int.max, &batch)
+            } else if name.isText("type") {
+                if isActor {
+                    check(.actorType, isString)
+                } else {
+                    token(.targetType, at: value, .targetType, 0...Int.max, &batch)
+                }
+            } else if name.isText("name") {
+                check(isActor ? .actorName : .targetName, isString)
+            } else if isActor, name.isText("email") {
+                token(.actorEmail, at: value, .actorEmail, 0...Int.max, &batch)
+            } else if isActor, name.isText("roles") {
+                check(.actorRoles, tape.kind(value) == .array && allElements(of: value, are: .string))
+            }
+            index = tape.next(value)
+        }
+    }
+
+    private func allElements(of array: Int, are kind: JSONTape.Kind) -> Bool {
+        var index = array + 1
+        while tape.kind(index) != .arrayEnd {
+            guard tape.kind(index) == kind else { return false }
+            index = tape.next(index)
+        }
+        return true
+    }
+
+    private func allValues(of object: Int, in kinds: [JSONTape.Kind]) -> Bool {
+        var index = object + 1
+        while tape.kind(index) != .objectEnd {
+            guard kinds.contains(tape.kind(index + 1)) else { return false }
+            index = tape.next(index + 1)
+        }
+        return true
+    }
+
+    private func duplicate(_ name: UnsafeRawBufferPointer, _ offset: Int) -> Rejection {
+        let shown = String(decoding: name.prefix(64), as: UTF8.self)
+        return Rejection(.duplicateKey, "the name \"\(shown)\" stands there twice", offset: offset)
+    }
+
+    /// Where the key of that number stands at the top of the line.
+    private func keyOffset(_ number: Int) -> Int {
+        var text = JSONText(line)
+        var left = number
+        while let (token, range) = try? text.next() {
+            guard token == .key, text.depth == 1 else { continue }
+            if left == 0 { return range.lowerBound }
+            left -= 1
+        }
+        return 0
+    }
+
+    /// Where `name` stands for the second time in the object under `parent`.
+    private func offset(ofNested name: UnsafeRawBufferPointer, under parent: StaticString) -> Int {
+        var text = JSONText(line)
+        var inside = false
+        var found = false
+        while let (token, range) = try? text.next() {
+            guard token == .key else { continue }
+            let key = UnsafeRawBufferPointer(rebasing: line[(range.lowerBound + 1)..<(range.upperBound - 1)])
+            if text.depth == 1 { inside = key.isText(parent) }
+            guard inside, text.depth == 2, key.elementsEqual(name) else { continue }
+            if found { return range.lowerBound }
+            found = true
+        }
+        return 0
+    }
+}
+
+/// `[a-z0-9_.-]{1,64}`
+package func isModuleName(_ name: some Collection<UInt8>) -> Bool {
+    (1...64).contains(name.count)
+        && name.allSatisfy {
+            switch $0 {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"),
+                UInt8(ascii: "."), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+}
+
+/// The names of one object, to find one that stands there twice. Small objects, which nearly all are, are compared
+/// name by name; larger ones through a table, so that no input costs the square of its size.
+struct KeySet {
+    private var keys: [(hash: UInt64, name: UnsafeRawBufferPointer)] = []
+    private var table: [UInt64: [UnsafeRawBufferPointer]] = [:]
+    private static let few = 16
+
+    mutating func removeAll() {
+        keys.removeAll(keepingCapacity: true)
+        if !table.isEmpty { table = [:] }
+    }
+
+    /// False if the name was there already. The bytes stay valid as long as the tape.
+    mutating func insert(_ name: UnsafeRawBufferPointer) -> Bool {
+        let hash = XXH64.hash(name, seed: 0)
+        if keys.count < KeySet.few {
+            for key in keys where key.hash == hash && key.name.elementsEqual(name) { return false }
+            keys.append((hash, name))
+            return true
+        }
+        if table.isEmpty {
+            for key in keys { table[key.hash, default: []].append(key.name) }
+        }
+        if table[hash]?.contains(where: { $0.elementsEqual(name) }) == true { return false }
+        table[hash, default: []].append(name)
+        return true
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    func isText(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount, let baseAddress else { return text.utf8CodeUnitCount == count }
+        return equal(baseAddress, text.utf8Start, count)
+    }
+}

@@ -1,0 +1,208 @@
+internal import CSimdJSON
+
+/// Turns received lines into entries of a batch: validates them, finds the fields that the log needs to know, masks
+/// what must be masked. One owner at a time; it keeps the parser's buffers.
+package final class EventParser {
+    /// Readable bytes that must stand behind a line.
+    package static let padding = 64
+
+    private let parser: OpaquePointer
+    private let sanitizer: Sanitizer
+    /// One for the event, one for the object inside it that is being read.
+    private var keys = [KeySet(), KeySet()]
+
+    package init(sanitizer: Sanitizer = Sanitizer()) throws(FormatError) {
+        precondition(cairn_json_padding <= EventParser.padding)
+        guard let parser = cairn_json_parser_create(Limits.storedLine, Limits.depth) else {
+            throw FormatError(.malformed, "no memory for the JSON parser")
+        }
+        self.parser = parser
+        self.sanitizer = sanitizer
+    }
+
+    deinit { cairn_json_parser_destroy(parser) }
+
+    /// Adds one line to `batch`, as an event or as an `event.rejected`. Lines of nothing but white space are skipped:
+    /// then the result is false.
+    package func parse(_ line: LineFramer.Line, uid: UInt32, into batch: inout EventBatch) -> Bool {
+        switch line {
+        case .tooLong(let line):
+            let rejection = Rejection(.tooLong, "the line has \(line.size) bytes, more than are allowed")
+            let withheld = !sanitizer.isEmpty && sanitizer.occurs(in: line.beginning)
+            append(
+                rejection, raw: withheld ? nil : line.beginning, size: line.size, digest: line.digest, to: &batch)
+            return true
+        case .whole(let line):
+            guard let start = line.firstIndex(where: { !isBlank($0) }) else { return false }
+            do throws(Rejection) {
+                try parse(line, start: start, uid: uid, into: &batch)
+            } catch {
+                reject(line, error, into: &batch)
+            }
+            return true
+        }
+    }
+
+    /// Adds an event of the daemon itself: `line` is a JSON object with a valid action and module.
+    package func append(own line: [UInt8], to batch: inout EventBatch) {
+        var padded = line
+        padded.append(contentsOf: repeatElement(0, count: EventParser.padding))
+        padded.withUnsafeBytes {
+            _ = parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<line.count])), uid: 0, into: &batch)
+        }
+    }
+
+    private func parse(
+        _ line: UnsafeRawBufferPointer, start: Int, uid: UInt32, into batch: inout EventBatch
+    ) throws(Rejection) {
+        let tape = try tape(line)
+        guard tape.kind(1) == .object else {
+            throw Rejection(.notAnObject, "an event is a JSON object", offset: start)
+        }
+        if !sanitizer.isEmpty, sanitizer.mayMatch(tape), let masked = sanitizer.sanitized(line) {
+            try appendMasked(masked, uid: uid, into: &batch)
+            return
+        }
+        let tokenStart = batch.tokens.count
+        // The key sets move in and out, so that their memory is used again and never copied.
+        var reader = EventFieldReader(tape: tape, line: line, uid: uid, keys: exchange(&keys, with: []))
+        defer { keys = reader.keys }
+        do throws(Rejection) {
+            try reader.read(&batch)
+        } catch {
+            batch.tokens.removeLast(batch.tokens.count - tokenStart)
+            throw error
+        }
+        let extraStart = batch.extraStamps.count
+        appendNames(reader.invalidNames, stamp: "\"_invalid\":[", to: &batch.extraStamps)
+        batch.entries.append(
+            EventBatch.Entry(
+                kind: .event, offset: batch.bytes.count, size: line.count, brace: start + 1,
+                extra: extraStart..<batch.extraStamps.count, facts: reader.facts,
+                tokenCount: batch.tokens.count - tokenStart, identity: reader.identity))
+        batch.bytes.append(contentsOf: line)
+    }
+
+    /// The facts of a masked line are those of what will be stored, so it is parsed again.
+    private func appendMasked(
+        _ masked: (line: [UInt8], paths: [[UInt8]]), uid: UInt32, into batch: inout EventBatch
+    ) throws(Rejection) {
+        let plain = try EventParser.unsanitizing()
+        var padded = masked.line
+        padded.append(contentsOf: repeatElement(0, count: EventParser.padding))
+        guard masked.line.count <= Limits.storedLine - 64 << 10 else {
+            throw Rejection(.tooLong, "the line has too many bytes once its values are masked")
+        }
+        let count = batch.entries.count
+        padded.withUnsafeBytes {
+            _ = plain.parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<masked.line.count])), uid: uid, into: &batch)
+        }
+        guard batch.entries.count > count else { return }
+        var names = masked.paths
+        if names.count > Limits.sanitizedPaths {
+            names = names.prefix(Limits.sanitizedPaths) + [Array("…".utf8)]
+        }
+        appendNames(names, stamp: "\"_sanitized\":[", to: &batch.extraStamps)
+        let entry = batch.entries.count - 1
+        batch.entries[entry].extra = batch.entries[entry].extra.lowerBound..<batch.extraStamps.count
+    }
+
+    private static func unsanitizing() throws(Rejection) -> EventParser {
+        do throws(FormatError) {
+            return try EventParser()
+        } catch {
+            throw Rejection(.tooLong, error.message)
+        }
+    }
+
+    private func appendNames(_ names: some Collection<[UInt8]>, stamp: StaticString, to output: inout [UInt8]) {
+        guard !names.isEmpty else { return }
+        output.append(text: stamp)
+        for (index, name) in names.enumerated() {
+            if index > 0 { output.append(UInt8(ascii: ",")) }
+            output.append(jsonString: name)
+        }
+        output.append(text: "],")
+    }
+
+    private func tape(_ line: UnsafeRawBufferPointer) throws(Rejection) -> JSONTape {
+        guard let base = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
+            throw Rejection(.invalidJSON, "an empty line")
+        }
+        switch UInt32(bitPattern: cairn_json_parse(parser, base, line.count)) {
+        case CAIRN_JSON_OK.rawValue: break
+        case CAIRN_JSON_NUMBER.rawValue: try parseWithoutLongNumbers(line)
+        case CAIRN_JSON_UTF8.rawValue:
+            throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: firstInvalidUTF8(line) ?? 0)
+        case CAIRN_JSON_DEPTH.rawValue:
+            throw Rejection(.tooDeep, "nested more than \(Limits.depth) deep", offset: syntaxError(line)?.offset ?? 0)
+        default:
+            if let offset = firstInvalidUTF8(line) {
+                throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: offset)
+            }
+            let error = syntaxError(line)
+            throw Rejection(.invalidJSON, error?.message ?? "the line is not JSON", offset: error?.offset ?? 0)
+        }
+        return JSONTape(words: cairn_json_tape(parser), strings: UnsafeRawPointer(cairn_json_strings(parser)))
+    }
+
+    /// simdjson refuses numbers that no 64-bit type holds; JSON allows them. No field that the log reads is a number,
+    /// so the parser gets a copy in which every long number is a 0.
+    private func parseWithoutLongNumbers(_ line: UnsafeRawBufferPointer) throws(Rejection) {
+        var copy = Array(line)
+        copy.append(contentsOf: repeatElement(0, count: EventParser.padding))
+        var text = JSONText(line)
+        do throws(JSONText.SyntaxError) {
+            while let (token, range) = try text.next() {
+                guard token == .number, range.count > 1 else { continue }
+                for index in range { copy[index] = 0x20 }
+                copy[range.lowerBound] = UInt8(ascii: "0")
+            }
+        } catch {
+            throw Rejection(.invalidJSON, error.message, offset: error.offset)
+        }
+        let status = cairn_json_parse(parser, copy, line.count)
+        guard status == 0 else { throw Rejection(.invalidJSON, "the line is not JSON") }
+    }
+
+    private func syntaxError(_ line: UnsafeRawBufferPointer) -> JSONText.SyntaxError? {
+        var text = JSONText(line)
+        do throws(JSONText.SyntaxError) {
+            while try text.next() != nil {}
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func reject(_ line: UnsafeRawBufferPointer, _ rejection: Rejection, into batch: inout EventBatch) {
+        let kept = sanitizer.isEmpty ? nil : sanitizer.sanitized(line)?.line
+        let raw = kept.map { Array($0.prefix(Limits.rejectedRaw)) } ?? Array(line.prefix(Limits.rejectedRaw))
+        let withheld = kept == nil && !sanitizer.isEmpty && sanitizer.occurs(in: raw)
+        append(rejection, raw: withheld ? nil : raw, size: line.count, digest: Digest.sha256(line), to: &batch)
+    }
+
+    private func append(
+        _ rejection: Rejection, raw: [UInt8]?, size: Int, digest: Digest, to batch: inout EventBatch
+    ) {
+        let offset = batch.bytes.count
+        rejection.appendEvent(raw: raw, size: size, digest: digest, to: &batch.bytes)
+        var facts = EventFacts()
+        facts.status = .failed
+        facts.severity = .medium
+        facts.module = insertModule("system", &batch)
+        let action: StaticString = "event.rejected"
+        batch.tokens.append(
+            TokenField.action.token(UnsafeRawBufferPointer(start: action.utf8Start, count: action.utf8CodeUnitCount)))
+        batch.entries.append(
+            EventBatch.Entry(
+                kind: .rejected(Int32(batch.rejections.count)), offset: offset, size: batch.bytes.count - offset,
+                brace: 1, extra: batch.extraStamps.count..<batch.extraStamps.count, facts: facts, tokenCount: 1,
+                identity: nil))
+        batch.rejections.append(rejection)
+    }
+
+    private func insertModule(_ name: StaticString, _ batch: inout EventBatch) -> UInt16 {
+        batch.modules.insert(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    }
+}

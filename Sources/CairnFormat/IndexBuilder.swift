@@ -1,0 +1,132 @@
+/// Grows the index of a segment event by event, so that a seal does not have to read the segment again.
+struct IndexBuilder: Sendable {
+    private struct CellKey: Hashable {
+        var hour: Int64
+        var group: UInt32
+    }
+
+    private var spans: [IndexSpan] = []
+    private var filterBytes: [UInt8] = []
+    /// The span that is being filled with whole blocks; nil before its first.
+    private var span: IndexSpan?
+    private var spanFilter = TokenFilter()
+    /// Facts of the block that is not closed yet.
+    private var block = BlockFacts()
+    private var cells: [CellKey: UInt64] = [:]
+    private var countsAreComplete = true
+    // Most events fall into the cell of the one before; its count is kept out of the dictionary.
+    private var lastCell: (key: CellKey, count: UInt64)?
+
+    private struct BlockFacts {
+        var identified: UInt32 = 0
+        var statuses: UInt16 = 0
+        var severities: UInt16 = 0
+        var opaque: UInt16 = 0
+        var modules = ModuleBits()
+        var lastReceived = Time(nanoseconds: 0)
+        var tokens: [UInt64] = []
+    }
+
+    /// `facts.module` is the number in the segment's own table; `time` is the event time.
+    mutating func append(_ facts: EventFacts, time: Time, received: Time, tokens: ArraySlice<UInt64>) {
+        if facts.hasID { block.identified += 1 }
+        block.statuses |= 1 << UInt16(facts.status.rawValue)
+        block.severities |= 1 << UInt16(facts.severity.rawValue)
+        block.opaque |= facts.opaque
+        block.modules.insert(facts.module)
+        block.lastReceived = received
+        block.tokens.append(contentsOf: tokens)
+        let group = UInt32(facts.module) << 16 | UInt32(facts.status.rawValue) << 8 | UInt32(facts.severity.rawValue)
+        count(CellKey(hour: floorDivide(time.nanoseconds, Time.perHour), group: group))
+    }
+
+    private mutating func count(_ key: CellKey) {
+        if let last = lastCell, last.key == key {
+            lastCell = (key, last.count + 1)
+            return
+        }
+        storeLastCell()
+        lastCell = (key, 1)
+    }
+
+    private mutating func storeLastCell() {
+        guard let last = lastCell else { return }
+        lastCell = nil
+        if cells.count == Limits.cells, cells[last.key] == nil {
+            countsAreComplete = false
+        } else {
+            cells[last.key, default: 0] += last.count
+        }
+    }
+
+    /// Takes the events since the last call as the block that stands at `offset`.
+    mutating func closeBlock(_ header: BlockHeader, offset: UInt64) {
+        if let open = span, Int(open.size) + Int(header.size) > Limits.block { closeSpan() }
+        var current =
+            span
+            ?? IndexSpan(
+                offset: offset, length: 0, firstSequence: header.firstSequence, count: 0, blocks: 0, size: 0,
+                identified: 0, leastTime: header.leastTime, greatestTime: header.greatestTime,
+                firstReceived: header.firstReceived, lastReceived: block.lastReceived, statuses: 0, severities: 0,
+                opaque: 0, filter: 0..<0, modules: ModuleBits())
+        current.length += UInt64(header.memberSize)
+        current.count += header.count
+        current.blocks += 1
+        current.size += header.size
+        current.identified += block.identified
+        current.leastTime = min(current.leastTime, header.leastTime)
+        current.greatestTime = max(current.greatestTime, header.greatestTime)
+        current.lastReceived = block.lastReceived
+        current.statuses |= block.statuses
+        current.severities |= block.severities
+        current.opaque |= block.opaque
+        current.modules.formUnion(block.modules)
+        for token in block.tokens { spanFilter.insert(token) }
+        block.tokens.removeAll(keepingCapacity: true)
+        block = BlockFacts(tokens: block.tokens)
+        span = current
+        if Int(current.size) >= Limits.block { closeSpan() }
+    }
+
+    private mutating func closeSpan() {
+        guard var closed = span else { return }
+        let start = filterBytes.count
+        let length = spanFilter.flush(to: &filterBytes)
+        closed.filter = start..<(start + length)
+        spans.append(closed)
+        span = nil
+    }
+
+    /// The index file.
+    mutating func finish(firstSequence: UInt64, count: UInt64, modules: ModuleTable) -> [UInt8] {
+        closeSpan()
+        storeLastCell()
+        let sorted = cells.map { key, count in
+            IndexCell(
+                hour: key.hour, module: UInt16(truncatingIfNeeded: key.group >> 16),
+                status: UInt8(truncatingIfNeeded: key.group >> 8), severity: UInt8(truncatingIfNeeded: key.group),
+                count: count)
+        }.sorted { ($0.hour, $0.module, $0.status, $0.severity) < ($1.hour, $1.module, $1.status, $1.severity) }
+        let kept = countsAreComplete ? sorted : []
+        var output: [UInt8] = []
+        output.append(text: SegmentIndex.magic)
+        output.append(littleEndian: SegmentIndex.version)
+        output.append(littleEndian: countsAreComplete ? 0 : SegmentIndex.incompleteCounts)
+        output.append(littleEndian: UInt32(spans.count))
+        output.append(littleEndian: firstSequence)
+        output.append(littleEndian: count)
+        output.append(littleEndian: UInt32(modules.count))
+        output.append(littleEndian: UInt32(modules.names.reduce(0) { $0 + 1 + $1.count }))
+        output.append(littleEndian: UInt32(kept.count))
+        output.append(littleEndian: UInt32(filterBytes.count))
+        for name in modules.names {
+            output.append(UInt8(name.count))
+            output.append(contentsOf: name)
+        }
+        for span in spans { span.append(to: &output) }
+        for cell in kept { cell.append(to: &output) }
+        output.append(contentsOf: filterBytes)
+        output.append(littleEndian: Checksum.crc32c(output))
+        return output
+    }
+}

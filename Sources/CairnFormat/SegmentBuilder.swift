@@ -1,0 +1,157 @@
+/// Makes the bytes of one segment: numbers and stamps lines, hashes them, cuts them into blocks, counts for index and
+/// seal. It writes nothing; what it returns is to be appended to the file as it is.
+package struct SegmentBuilder {
+    package let header: SegmentHeader
+    /// Events so far, in closed blocks and in the open one.
+    package private(set) var count: UInt64 = 0
+    /// Bytes of the file so far, closed blocks counted.
+    package private(set) var fileSize: UInt64
+    package private(set) var tree = MerkleTree()
+    package private(set) var modules = ModuleTable()
+    package private(set) var lastReceived: Time
+    private var firstReceived: Time?
+    private var leastTime = Time.distantFuture
+    private var greatestTime = Time.distantPast
+    private var moduleCounts: [UInt64] = []
+    private var index = IndexBuilder()
+    private var salts: Salts
+    private var lines: [UInt8] = []
+    private var open: OpenBlock?
+    private let deflater: Deflater
+
+    private struct OpenBlock {
+        var firstSequence: UInt64
+        var firstReceived: Time
+        var count: UInt32 = 0
+        var leastTime = Time.distantFuture
+        var greatestTime = Time.distantPast
+    }
+
+    /// The segment begins with `header.encoded()`, which the caller writes.
+    package init(header: SegmentHeader, lastReceived: Time, deflater: Deflater) {
+        self.header = header
+        self.lastReceived = lastReceived
+        self.deflater = deflater
+        salts = Salts(saltKey: header.saltKey)
+        fileSize = UInt64(header.encoded().count)
+    }
+
+    package var nextSequence: UInt64 { header.firstSequence + count }
+
+    /// Whether the segment can take an event of that module.
+    package func hasRoom(for module: UnsafeRawBufferPointer) -> Bool {
+        modules.count < Limits.modules || modules.find(module) != nil
+    }
+
+    package mutating func moduleNumber(_ name: UnsafeRawBufferPointer) -> UInt16 {
+        let number = modules.insert(name)
+        if Int(number) == moduleCounts.count { moduleCounts.append(0) }
+        return number
+    }
+
+    /// Appends one event and returns its leaf. `facts.module` is a number from `moduleNumber`; `stamps` are the bytes
+    /// from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
+    package mutating func append(
+        line: UnsafeRawBufferPointer, brace: Int, stamps: UnsafeRawBufferPointer, extra: UnsafeRawBufferPointer,
+        facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time, durable: UInt64, to output: inout [UInt8]
+    ) throws(FormatError) -> Digest {
+        // `"_seq":`, at most 19 digits and a comma make 27 bytes; the LF is one more.
+        let room = line.count + stamps.count + extra.count + 28
+        if !lines.isEmpty, lines.count + room > Limits.block { try closeBlock(durable: durable, to: &output) }
+        let start = lines.count
+        lines.append(contentsOf: line[..<brace])
+        lines.append(text: "\"_seq\":")
+        lines.append(decimal: nextSequence)
+        lines.append(UInt8(ascii: ","))
+        lines.append(contentsOf: stamps)
+        lines.append(contentsOf: extra)
+        lines.append(contentsOf: line[brace...])
+        lines.append(UInt8(ascii: "\n"))
+        return add(start..<(lines.count - 1), facts, tokens, received: received)
+    }
+
+    /// Takes the lines of a block that stands in the file already, when a segment is read back to be continued.
+    package mutating func restore(
+        _ block: BlockHeader, lines blockLines: [UInt8],
+        events: [(range: Range<Int>, facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time)]
+    ) {
+        lines.append(contentsOf: blockLines)
+        for event in events { _ = add(event.range, event.facts, event.tokens, received: event.received) }
+        close(block)
+    }
+
+    private mutating func add(
+        _ range: Range<Int>, _ facts: EventFacts, _ tokens: ArraySlice<UInt64>, received: Time
+    ) -> Digest {
+        let sequence = nextSequence
+        let leaf = lines.withUnsafeBytes { bytes in
+            salts.withSalt(of: sequence) { salt in
+                leafHash(salt: salt, line: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            }
+        }
+        tree.append(leaf)
+        let time = facts.time ?? received
+        var block = open ?? OpenBlock(firstSequence: sequence, firstReceived: received)
+        block.count += 1
+        block.leastTime = min(block.leastTime, time)
+        block.greatestTime = max(block.greatestTime, time)
+        open = block
+        if firstReceived == nil { firstReceived = received }
+        lastReceived = received
+        leastTime = min(leastTime, time)
+        greatestTime = max(greatestTime, time)
+        moduleCounts[Int(facts.module)] += 1
+        index.append(facts, time: time, received: received, tokens: tokens)
+        count += 1
+        return leaf
+    }
+
+    /// Compresses the open block, if there is one, and appends its member. `durable` is the number of the event behind
+    /// the last one that was synced.
+    package mutating func closeBlock(durable: UInt64, to output: inout [UInt8]) throws(FormatError) {
+        guard let block = open else { return }
+        let start = output.count
+        output.append(contentsOf: repeatElement(0, count: BlockHeader.headSize))
+        let streamStart = output.count
+        let (crc, size) = try lines.withBytes { bytes throws(FormatError) in
+            try deflater.deflate(bytes, appendingTo: &output)
+            return (Checksum.crc32(bytes), UInt32(bytes.count))
+        }
+        let checksum = output.withUnsafeBytes { Checksum.crc32c(UnsafeRawBufferPointer(rebasing: $0[streamStart...])) }
+        let header = BlockHeader(
+            compressedSize: UInt32(output.count - streamStart), size: size, count: block.count,
+            firstSequence: block.firstSequence, durable: durable, leastTime: block.leastTime,
+            greatestTime: block.greatestTime, firstReceived: block.firstReceived, root: tree.root, checksum: checksum)
+        var head: [UInt8] = []
+        header.appendHead(to: &head)
+        output.replaceSubrange(start..<streamStart, with: head)
+        output.append(littleEndian: crc)
+        output.append(littleEndian: size)
+        close(header)
+    }
+
+    private mutating func close(_ header: BlockHeader) {
+        index.closeBlock(header, offset: fileSize)
+        fileSize += UInt64(header.memberSize)
+        lines.removeAll(keepingCapacity: true)
+        open = nil
+    }
+
+    /// What ends the segment. Every block is closed.
+    package mutating func finish(reason: SealReason, nextKey: VerifierKey) -> (
+        seal: Seal, footer: [UInt8], index: [UInt8]
+    ) {
+        let indexFile = index.finish(firstSequence: header.firstSequence, count: count, modules: modules)
+        let footer = SegmentFooter(count: count, root: tree.root, indexDigest: Digest.sha256(indexFile))
+        let counts = zip(modules.names, moduleCounts).filter { $0.1 > 0 }.map { name, count in
+            Seal.ModuleCount(name: String(decoding: name, as: UTF8.self), count: count)
+        }.sorted { byteOrder($0.name, $1.name) }
+        let received = (firstReceived ?? header.created)...(firstReceived == nil ? header.created : lastReceived)
+        let seal = Seal(
+            origin: header.origin, number: header.number, firstSequence: header.firstSequence, count: count,
+            root: tree.root, previous: header.previousSeal, opened: header.created, received: received,
+            time: count == 0 ? header.created...header.created : leastTime...greatestTime, modules: counts,
+            reason: reason, nextKey: nextKey)
+        return (seal, footer.encoded(), indexFile)
+    }
+}

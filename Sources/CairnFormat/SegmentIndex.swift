@@ -1,0 +1,197 @@
+/// One run of blocks in an index. Format.md, "Index".
+package struct IndexSpan: Sendable, Equatable {
+    /// Of its members in the segment file.
+    package var offset: UInt64
+    package var length: UInt64
+    package var firstSequence: UInt64
+    package var count: UInt32
+    package var blocks: UInt32
+    /// Bytes of its lines.
+    package var size: UInt32
+    /// Events that have an `id`.
+    package var identified: UInt32
+    package var leastTime: Time
+    package var greatestTime: Time
+    package var firstReceived: Time
+    package var lastReceived: Time
+    package var statuses: UInt16
+    package var severities: UInt16
+    package var opaque: UInt16
+    /// In the filter section.
+    package var filter: Range<Int>
+    package var modules: ModuleBits
+
+    static let encodedSize = 224
+
+    package var endSequence: UInt64 { firstSequence + UInt64(count) }
+}
+
+/// A set of up to 1,024 module numbers.
+package struct ModuleBits: Sendable, Equatable {
+    private var words = SIMD16<UInt64>()
+
+    package init() {}
+
+    package mutating func insert(_ module: UInt16) { words[Int(module >> 6)] |= 1 << UInt64(module & 63) }
+
+    package func contains(_ module: UInt16) -> Bool { words[Int(module >> 6)] & 1 << UInt64(module & 63) != 0 }
+
+    mutating func formUnion(_ other: ModuleBits) { words |= other.words }
+
+    func append(to output: inout [UInt8]) {
+        for index in 0..<16 { output.append(littleEndian: words[index]) }
+    }
+
+    init(_ reader: inout ByteReader) throws(FormatError) {
+        for index in 0..<16 { words[index] = try reader.integer() }
+    }
+}
+
+/// Events of one hour, module, status and severity.
+package struct IndexCell: Sendable, Equatable {
+    /// Hours since 1970, rounded down.
+    package var hour: Int64
+    package var module: UInt16
+    package var status: UInt8
+    package var severity: UInt8
+    package var count: UInt64
+}
+
+/// The index of a segment, read back. A hint, never a proof.
+package struct SegmentIndex: Sendable {
+    static let magic: StaticString = "cairnidx"
+    static let version: UInt16 = 1
+    static let headerSize = 48
+    static let incompleteCounts: UInt16 = 1
+
+    package var firstSequence: UInt64
+    package var count: UInt64
+    package var modules: ModuleTable
+    package var spans: [IndexSpan]
+    /// Nil if there were too many to be counted.
+    package var cells: [IndexCell]?
+    private var filters: [UInt8]
+
+    /// Reads a whole index file.
+    package init(_ file: [UInt8]) throws(FormatError) {
+        guard file.count >= SegmentIndex.headerSize + 4 else { throw FormatError(.truncated, "the index is cut off") }
+        self = try file.withBytes { bytes throws(FormatError) in try SegmentIndex(bytes) }
+    }
+
+    private init(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
+        let end = bytes.count - 4
+        var trailer = ByteReader(bytes, at: end)
+        guard try trailer.integer() == Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<end])) else {
+            throw FormatError(.checksum, "the index does not match its CRC-32C")
+        }
+        var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+        guard try reader.slice(8).isText(SegmentIndex.magic) else { throw FormatError(.malformed, "not an index") }
+        let version = try reader.integer(UInt16.self)
+        guard version == SegmentIndex.version else {
+            throw FormatError(.unsupported, "index version \(version); this program knows version 1")
+        }
+        let flags = try reader.integer(UInt16.self)
+        let spanCount = try Int(reader.integer(UInt32.self))
+        firstSequence = try reader.integer()
+        count = try reader.integer()
+        let moduleCount = try Int(reader.integer(UInt32.self))
+        let moduleSize = try Int(reader.integer(UInt32.self))
+        let cellCount = try Int(reader.integer(UInt32.self))
+        let filterSize = try Int(reader.integer(UInt32.self))
+        let sizes = moduleSize + spanCount * IndexSpan.encodedSize + cellCount * 24 + filterSize
+        guard reader.remaining == sizes, moduleCount <= Limits.modules, cellCount <= Limits.cells else {
+            throw FormatError(.malformed, "the index's sizes contradict each other")
+        }
+        modules = ModuleTable()
+        for number in 0..<moduleCount {
+            let length = try Int(reader.integer(UInt8.self))
+            guard try Int(modules.insert(reader.slice(length))) == number else {
+                throw FormatError(.malformed, "a module stands twice in the index")
+            }
+        }
+        spans = []
+        spans.reserveCapacity(spanCount)
+        for _ in 0..<spanCount { try spans.append(IndexSpan(&reader, filterSize: filterSize)) }
+        var cells: [IndexCell] = []
+        for _ in 0..<cellCount { try cells.append(IndexCell(&reader)) }
+        self.cells = flags & SegmentIndex.incompleteCounts == 0 ? cells : nil
+        filters = try reader.array(filterSize)
+        guard reader.remaining == 0 else { throw FormatError(.malformed, "the index is too long") }
+    }
+
+    /// Whether an event of `span` may have that token; false is certain.
+    package func mayContain(_ token: UInt64, in span: IndexSpan) -> Bool {
+        filters.withUnsafeBytes { bytes in
+            TokenFilter.mayContain(token, in: UnsafeRawBufferPointer(rebasing: bytes[span.filter]))
+        }
+    }
+}
+
+extension IndexSpan {
+    func append(to output: inout [UInt8]) {
+        output.append(littleEndian: offset)
+        output.append(littleEndian: length)
+        output.append(littleEndian: firstSequence)
+        output.append(littleEndian: count)
+        output.append(littleEndian: blocks)
+        output.append(littleEndian: size)
+        output.append(littleEndian: identified)
+        for time in [leastTime, greatestTime, firstReceived, lastReceived] {
+            output.append(littleEndian: time.nanoseconds)
+        }
+        output.append(littleEndian: statuses)
+        output.append(littleEndian: severities)
+        output.append(littleEndian: opaque)
+        output.append(littleEndian: UInt16(0))
+        output.append(littleEndian: UInt32(filter.lowerBound))
+        output.append(littleEndian: UInt32(filter.count))
+        output.append(littleEndian: UInt64(0))
+        modules.append(to: &output)
+    }
+
+    init(_ reader: inout ByteReader, filterSize: Int) throws(FormatError) {
+        offset = try reader.integer()
+        length = try reader.integer()
+        firstSequence = try reader.integer()
+        count = try reader.integer()
+        blocks = try reader.integer()
+        size = try reader.integer()
+        identified = try reader.integer()
+        leastTime = try Time(nanoseconds: reader.integer())
+        greatestTime = try Time(nanoseconds: reader.integer())
+        firstReceived = try Time(nanoseconds: reader.integer())
+        lastReceived = try Time(nanoseconds: reader.integer())
+        statuses = try reader.integer()
+        severities = try reader.integer()
+        opaque = try reader.integer()
+        _ = try reader.integer(UInt16.self)
+        let start = try Int(reader.integer(UInt32.self))
+        let filterLength = try Int(reader.integer(UInt32.self))
+        _ = try reader.integer(UInt64.self)
+        guard start + filterLength <= filterSize, firstSequence < Limits.sequence else {
+            throw FormatError(.malformed, "a span of the index is out of its limits")
+        }
+        filter = start..<(start + filterLength)
+        modules = try ModuleBits(&reader)
+    }
+}
+
+extension IndexCell {
+    func append(to output: inout [UInt8]) {
+        output.append(littleEndian: hour)
+        output.append(littleEndian: module)
+        output.append(status)
+        output.append(severity)
+        output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: count)
+    }
+
+    init(_ reader: inout ByteReader) throws(FormatError) {
+        hour = try reader.integer()
+        module = try reader.integer()
+        status = try reader.integer()
+        severity = try reader.integer()
+        _ = try reader.integer(UInt32.self)
+        count = try reader.integer()
+    }
+}
