@@ -17,6 +17,9 @@ package struct EventBatch: Sendable {
 
     package var isEmpty: Bool { entries.isEmpty }
 
+    /// Whether it must be handed on before it takes another line: its modules would not fit into one segment.
+    package var isFull: Bool { modules.count >= Limits.modules }
+
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         extraStamps.removeAll(keepingCapacity: true)

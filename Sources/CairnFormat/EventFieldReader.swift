@@ -69,16 +69,19 @@ struct EventFieldReader {
     private let tape: JSONTape
     private let line: UnsafeRawBufferPointer
     private let uid: UInt32
+    /// Whether the line carries the daemon's stamps, whose names are refused in a received line.
+    private let isStored: Bool
     private(set) var keys: [KeySet]
     private(set) var facts = EventFacts()
     private(set) var identity: EventIdentity?
     private var invalid: UInt32 = 0
     private var seen: UInt32 = 0
 
-    init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, keys: [KeySet]) {
+    init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, isStored: Bool, keys: [KeySet]) {
         self.tape = tape
         self.line = line
         self.uid = uid
+        self.isStored = isStored
         self.keys = keys
     }
 
@@ -97,6 +100,10 @@ struct EventFieldReader {
         while tape.kind(index) != .objectEnd {
             let name = tape.string(index)
             if name.first == UInt8(ascii: "_") {
+                if isStored {
+                    index = tape.next(index + 1)
+                    continue
+                }
                 throw Rejection(
                     .reservedName, "names that begin with \"_\" belong to the daemon", offset: keyOffset(number))
             }

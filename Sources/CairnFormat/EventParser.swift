@@ -1,26 +1,15 @@
-internal import CSimdJSON
-
 /// Turns received lines into entries of a batch: validates them, finds the fields that the log needs to know, masks
 /// what must be masked. One owner at a time; it keeps the parser's buffers.
 package final class EventParser {
-    /// Readable bytes that must stand behind a line.
-    package static let padding = 64
-
-    private let parser: OpaquePointer
+    private let parser: JSONParser
     private let sanitizer: Sanitizer
     /// One for the event, one for the object inside it that is being read.
     private var keys = [KeySet(), KeySet()]
 
     package init(sanitizer: Sanitizer = Sanitizer()) throws(FormatError) {
-        precondition(cairn_json_padding <= EventParser.padding)
-        guard let parser = cairn_json_parser_create(Limits.storedLine, Limits.depth) else {
-            throw FormatError(.malformed, "no memory for the JSON parser")
-        }
-        self.parser = parser
+        parser = try JSONParser()
         self.sanitizer = sanitizer
     }
-
-    deinit { cairn_json_parser_destroy(parser) }
 
     /// Adds one line to `batch`, as an event or as an `event.rejected`. Lines of nothing but white space are skipped:
     /// then the result is false.
@@ -46,7 +35,7 @@ package final class EventParser {
     /// Adds an event of the daemon itself: `line` is a JSON object with a valid action and module.
     package func append(own line: [UInt8], to batch: inout EventBatch) {
         var padded = line
-        padded.append(contentsOf: repeatElement(0, count: EventParser.padding))
+        padded.append(contentsOf: repeatElement(0, count: JSONParser.padding))
         padded.withUnsafeBytes {
             _ = parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<line.count])), uid: 0, into: &batch)
         }
@@ -55,7 +44,7 @@ package final class EventParser {
     private func parse(
         _ line: UnsafeRawBufferPointer, start: Int, uid: UInt32, into batch: inout EventBatch
     ) throws(Rejection) {
-        let tape = try tape(line)
+        let tape = try parser.parse(line)
         guard tape.kind(1) == .object else {
             throw Rejection(.notAnObject, "an event is a JSON object", offset: start)
         }
@@ -65,7 +54,8 @@ package final class EventParser {
         }
         let tokenStart = batch.tokens.count
         // The key sets move in and out, so that their memory is used again and never copied.
-        var reader = EventFieldReader(tape: tape, line: line, uid: uid, keys: exchange(&keys, with: []))
+        var reader = EventFieldReader(
+            tape: tape, line: line, uid: uid, isStored: false, keys: exchange(&keys, with: []))
         defer { keys = reader.keys }
         do throws(Rejection) {
             try reader.read(&batch)
@@ -89,7 +79,7 @@ package final class EventParser {
     ) throws(Rejection) {
         let plain = try EventParser.unsanitizing()
         var padded = masked.line
-        padded.append(contentsOf: repeatElement(0, count: EventParser.padding))
+        padded.append(contentsOf: repeatElement(0, count: JSONParser.padding))
         guard masked.line.count <= Limits.storedLine - 64 << 10 else {
             throw Rejection(.tooLong, "the line has too many bytes once its values are masked")
         }
@@ -123,56 +113,6 @@ package final class EventParser {
             output.append(jsonString: name)
         }
         output.append(text: "],")
-    }
-
-    private func tape(_ line: UnsafeRawBufferPointer) throws(Rejection) -> JSONTape {
-        guard let base = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
-            throw Rejection(.invalidJSON, "an empty line")
-        }
-        switch UInt32(bitPattern: cairn_json_parse(parser, base, line.count)) {
-        case CAIRN_JSON_OK.rawValue: break
-        case CAIRN_JSON_NUMBER.rawValue: try parseWithoutLongNumbers(line)
-        case CAIRN_JSON_UTF8.rawValue:
-            throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: firstInvalidUTF8(line) ?? 0)
-        case CAIRN_JSON_DEPTH.rawValue:
-            throw Rejection(.tooDeep, "nested more than \(Limits.depth) deep", offset: syntaxError(line)?.offset ?? 0)
-        default:
-            if let offset = firstInvalidUTF8(line) {
-                throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: offset)
-            }
-            let error = syntaxError(line)
-            throw Rejection(.invalidJSON, error?.message ?? "the line is not JSON", offset: error?.offset ?? 0)
-        }
-        return JSONTape(words: cairn_json_tape(parser), strings: UnsafeRawPointer(cairn_json_strings(parser)))
-    }
-
-    /// simdjson refuses numbers that no 64-bit type holds; JSON allows them. No field that the log reads is a number,
-    /// so the parser gets a copy in which every long number is a 0.
-    private func parseWithoutLongNumbers(_ line: UnsafeRawBufferPointer) throws(Rejection) {
-        var copy = Array(line)
-        copy.append(contentsOf: repeatElement(0, count: EventParser.padding))
-        var text = JSONText(line)
-        do throws(JSONText.SyntaxError) {
-            while let (token, range) = try text.next() {
-                guard token == .number, range.count > 1 else { continue }
-                for index in range { copy[index] = 0x20 }
-                copy[range.lowerBound] = UInt8(ascii: "0")
-            }
-        } catch {
-            throw Rejection(.invalidJSON, error.message, offset: error.offset)
-        }
-        let status = cairn_json_parse(parser, copy, line.count)
-        guard status == 0 else { throw Rejection(.invalidJSON, "the line is not JSON") }
-    }
-
-    private func syntaxError(_ line: UnsafeRawBufferPointer) -> JSONText.SyntaxError? {
-        var text = JSONText(line)
-        do throws(JSONText.SyntaxError) {
-            while try text.next() != nil {}
-            return nil
-        } catch {
-            return error
-        }
     }
 
     private func reject(_ line: UnsafeRawBufferPointer, _ rejection: Rejection, into batch: inout EventBatch) {

@@ -1,10 +1,10 @@
 /// The tape that simdjson leaves behind (its doc/tape.md): one 64-bit word for each value, the type in the top 8 bits.
 /// Good until the parser is used again.
-struct JSONTape {
+package struct JSONTape {
     let words: UnsafePointer<UInt64>
     let strings: UnsafeRawPointer
 
-    enum Kind: UInt8 {
+    package enum Kind: UInt8 {
         case root = 0x72
         case object = 0x7B
         case objectEnd = 0x7D
@@ -19,19 +19,19 @@ struct JSONTape {
         case null = 0x6E
     }
 
-    func kind(_ index: Int) -> Kind {
+    package func kind(_ index: Int) -> Kind {
         // simdjson writes no other types.
         Kind(rawValue: UInt8(truncatingIfNeeded: words[index] >> 56)) ?? .null
     }
 
     /// The unescaped bytes of the string at `index`.
-    func string(_ index: Int) -> UnsafeRawBufferPointer {
+    package func string(_ index: Int) -> UnsafeRawBufferPointer {
         let start = strings + Int(words[index] & 0x00FF_FFFF_FFFF_FFFF)
         return UnsafeRawBufferPointer(start: start + 4, count: Int(start.loadUnaligned(as: UInt32.self)))
     }
 
     /// Index of the value behind the one at `index`.
-    func next(_ index: Int) -> Int {
+    package func next(_ index: Int) -> Int {
         switch kind(index) {
         case .object, .array: Int(UInt32(truncatingIfNeeded: words[index]))
         case .int, .uint, .double: index + 2
@@ -40,5 +40,5 @@ struct JSONTape {
     }
 
     /// Index of the first word behind the document.
-    var end: Int { Int(words[0] & 0x00FF_FFFF_FFFF_FFFF) }
+    package var end: Int { Int(words[0] & 0x00FF_FFFF_FFFF_FFFF) }
 }

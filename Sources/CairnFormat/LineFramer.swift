@@ -3,7 +3,7 @@
 package struct LineFramer {
     /// One line without its LF.
     package enum Line {
-        /// At most `limit` bytes. `Limits.padding` readable bytes stand behind them.
+        /// At most `limit` bytes. `JSONParser.padding` readable bytes stand behind them.
         case whole(UnsafeRawBufferPointer)
         case tooLong(OversizeLine)
     }
@@ -68,7 +68,7 @@ package struct LineFramer {
             return
         }
         // The parser reads a little past the end of a line; the array must own those bytes.
-        let padding = range.upperBound + EventParser.padding - buffer.count
+        let padding = range.upperBound + JSONParser.padding - buffer.count
         if padding > 0 { buffer.reserveCapacity(buffer.count + padding) }
         buffer.withUnsafeBytes { body(.whole(UnsafeRawBufferPointer(rebasing: $0[range]))) }
     }

@@ -1,0 +1,129 @@
+/// The daemon's stamps at the beginning of a stored line. Format.md, "Events and lines".
+package struct Stamps: Sendable, Equatable {
+    package var sequence: UInt64
+    package var received: Time
+    package var uid: UInt32
+    package var pid: Int32
+
+    /// Appends what follows `"_seq":N,`: from `_received` to the comma behind `_pid`.
+    package static func append(received: Time, uid: UInt32, pid: Int32, to output: inout [UInt8]) {
+        output.append(text: "\"_received\":\"")
+        received.append(to: &output, fractionDigits: 6)
+        output.append(text: "\",\"_uid\":")
+        output.append(decimal: UInt64(uid))
+        output.append(text: ",\"_pid\":")
+        output.append(decimal: UInt64(max(0, pid)))
+        output.append(UInt8(ascii: ","))
+    }
+
+    /// Reads the stamps of a stored line; nothing but their one form is accepted.
+    package init(line: UnsafeRawBufferPointer) throws(FormatError) {
+        var scan = StampScanner(line)
+        scan.skipBlanks()
+        try scan.expect("{\"_seq\":")
+        sequence = try scan.number()
+        try scan.expect(",\"_received\":\"")
+        received = try scan.time()
+        try scan.expect("\",\"_uid\":")
+        let uid = try scan.number()
+        try scan.expect(",\"_pid\":")
+        let pid = try scan.number()
+        try scan.expect(",")
+        guard let uid = UInt32(exactly: uid), let pid = Int32(exactly: pid), sequence < Limits.sequence else {
+            throw FormatError(.malformed, "a stamp is out of its range")
+        }
+        self.uid = uid
+        self.pid = pid
+    }
+}
+
+private struct StampScanner {
+    private let line: UnsafeRawBufferPointer
+    private var index = 0
+
+    init(_ line: UnsafeRawBufferPointer) { self.line = line }
+
+    mutating func skipBlanks() {
+        while index < line.count, isBlank(line[index]) { index += 1 }
+    }
+
+    mutating func expect(_ text: StaticString) throws(FormatError) {
+        let end = index + text.utf8CodeUnitCount
+        guard end <= line.count, UnsafeRawBufferPointer(rebasing: line[index..<end]).isText(text) else {
+            throw FormatError(.malformed, "the line does not begin with the daemon's stamps", at: UInt64(index))
+        }
+        index = end
+    }
+
+    mutating func number() throws(FormatError) -> UInt64 {
+        let start = index
+        var value: UInt64 = 0
+        while index < line.count, index - start < 19, line[index] &- UInt8(ascii: "0") < 10 {
+            value = value * 10 + UInt64(line[index] - UInt8(ascii: "0"))
+            index += 1
+        }
+        guard index > start, index == start + 1 || line[start] != UInt8(ascii: "0") else {
+            throw FormatError(.malformed, "a stamp is not a number", at: UInt64(start))
+        }
+        return value
+    }
+
+    /// `2026-11-21T07:39:12.123456Z`: 27 bytes.
+    mutating func time() throws(FormatError) -> Time {
+        let end = index + 27
+        guard end <= line.count, line[index + 10] == UInt8(ascii: "T"), line[end - 1] == UInt8(ascii: "Z"),
+            let time = Time(rfc3339: UnsafeRawBufferPointer(rebasing: line[index..<end]))
+        else {
+            throw FormatError(.malformed, "\"_received\" is not a time with six fraction digits", at: UInt64(index))
+        }
+        index = end
+        return time
+    }
+}
+
+/// Reads stored lines back: the stamps, and the facts that block and index state about the event. One owner at a time.
+package final class StoredEventReader {
+    private let parser: JSONParser
+    private var keys = [KeySet(), KeySet()]
+    private var batch = EventBatch()
+
+    package init() throws(FormatError) { parser = try JSONParser() }
+
+    /// Names by the numbers that the facts of the events carry.
+    package var modules: ModuleTable { batch.modules }
+
+    /// Forgets the modules: a table is good for one segment.
+    package func beginSegment() { batch.modules.removeAll() }
+
+    package struct Event {
+        package var stamps: Stamps
+        package var facts: EventFacts
+        /// The producer's idempotency key, if it has one.
+        package var identity: EventIdentity?
+
+        /// `timestamp`, or the receive time where there is none.
+        package var time: Time { facts.time ?? stamps.received }
+    }
+
+    /// Reads one line without its LF; `JSONParser.padding` readable bytes stand behind it. Its tokens are appended.
+    package func read(_ line: UnsafeRawBufferPointer, tokens: inout [UInt64]) throws(FormatError) -> Event {
+        let stamps = try Stamps(line: line)
+        do throws(Rejection) {
+            let tape = try parser.parse(line)
+            guard tape.kind(1) == .object else { throw Rejection(.notAnObject, "not an object") }
+            var reader = EventFieldReader(
+                tape: tape, line: line, uid: stamps.uid, isStored: true, keys: exchange(&keys, with: []))
+            defer { keys = reader.keys }
+            try reader.read(&batch)
+            guard batch.modules.count <= Limits.modules else {
+                throw Rejection(.invalidJSON, "more than \(Limits.modules) modules in one segment")
+            }
+            tokens.append(contentsOf: batch.tokens)
+            batch.tokens.removeAll(keepingCapacity: true)
+            return Event(stamps: stamps, facts: reader.facts, identity: reader.identity)
+        } catch {
+            batch.tokens.removeAll(keepingCapacity: true)
+            throw FormatError(.malformed, "the stored line is not an event: \(error.message)", at: UInt64(error.offset))
+        }
+    }
+}

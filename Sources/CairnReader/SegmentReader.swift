@@ -1,0 +1,166 @@
+package import CairnFormat
+package import CairnPlatform
+
+/// Reads the members of one segment file in order, or from a place that an index named. One owner at a time.
+package final class SegmentReader {
+    package let path: String
+    package let file: any ReadableFile
+    package let header: SegmentHeader
+    /// Offset of the next member.
+    package private(set) var offset: UInt64
+    /// Number of the event at `offset`.
+    package private(set) var nextSequence: UInt64
+    /// Set once the footer was read; nothing follows it.
+    package private(set) var footer: SegmentFooter?
+
+    private let inflater: Inflater
+    private var window: Window
+
+    /// Opens the file and reads its header.
+    package init(_ files: any FileSystem, path: String) throws(ReadError) {
+        self.path = path
+        let file = try accessing { () throws(IOFailure) in try files.openForReading(path) }
+        self.file = file
+        inflater = try reading(path) { () throws(FormatError) in try Inflater() }
+        var window = Window(file: file)
+        let bytes = try accessing { () throws(IOFailure) in
+            try window.bytes(at: 0, count: SegmentHeader.sizeLimit)
+        }
+        let (header, size) = try reading(path) { () throws(FormatError) in try SegmentHeader.decode(bytes) }
+        self.window = window
+        self.header = header
+        offset = UInt64(size)
+        nextSequence = header.firstSequence
+    }
+
+    /// Goes to a block that begins at `offset` with event `sequence`.
+    package func seek(offset: UInt64, sequence: UInt64) {
+        self.offset = offset
+        nextSequence = sequence
+        footer = nil
+    }
+
+    /// Goes on after more was appended: what was read ahead is read again.
+    package func refresh() { window.forget() }
+
+    /// What stands at the current offset.
+    package enum Item {
+        case block(BlockHeader)
+        /// The end of a sealed segment.
+        case footer(SegmentFooter)
+        /// The end of the file.
+        case end
+    }
+
+    /// Reads the next member's head and, of a block, the lines into `lines` (padded for the JSON parser behind its
+    /// count). A member that is not good is an error and is not passed over.
+    package func next(into lines: inout [UInt8]) throws(ReadError) -> Item {
+        guard footer == nil else { return .end }
+        let start = offset
+        let headBytes = try bytes(at: start, count: Member.headSize + Limits.subfield)
+        guard headBytes.count > 0 else { return .end }
+        let head = try checked { () throws(FormatError) in try Member.head(headBytes) }
+        let content = UnsafeRawBufferPointer(rebasing: headBytes[head.content])
+        switch head.kind {
+        case .header:
+            throw failure(FormatError(.malformed, "a header inside the segment", at: start))
+        case .footer:
+            let footer = try checked { () throws(FormatError) in
+                try Member.checkEmptyPayload(headBytes, at: head.size)
+                return try SegmentFooter(content: content)
+            }
+            offset += UInt64(SegmentFooter.memberSize)
+            self.footer = footer
+            return .footer(footer)
+        case .block:
+            let block = try checked { () throws(FormatError) in try BlockHeader(content: content) }
+            guard block.firstSequence == nextSequence else {
+                throw failure(
+                    FormatError(.mismatch, "the block begins with event \(block.firstSequence)", at: start))
+            }
+            let payloadSize = block.memberSize - BlockHeader.headSize
+            let payload = try bytes(at: start + UInt64(BlockHeader.headSize), count: payloadSize)
+            lines.reserveCapacity(Int(block.size) + JSONParser.padding)
+            try checked { () throws(FormatError) in try block.inflate(payload, with: inflater, into: &lines) }
+            offset += UInt64(block.memberSize)
+            nextSequence = block.endSequence
+            return .block(block)
+        }
+    }
+
+    private func bytes(at offset: UInt64, count: Int) throws(ReadError) -> UnsafeRawBufferPointer {
+        try accessing { () throws(IOFailure) in try window.bytes(at: offset, count: count) }
+    }
+
+    private func checked<R>(_ body: () throws(FormatError) -> R) throws(ReadError) -> R {
+        do throws(FormatError) {
+            return try body()
+        } catch {
+            throw failure(error)
+        }
+    }
+
+    private func failure(_ error: FormatError) -> ReadError {
+        var error = error
+        error.offset = offset
+        return ReadError(error, path: path, sequence: nextSequence)
+    }
+}
+
+/// A piece of a file, read ahead so that small reads next to each other cost one system call.
+private struct Window {
+    private static let readAhead = 1 << 20
+
+    private let file: any ReadableFile
+    private var buffer: UnsafeMutableRawBufferPointer
+    private var start: UInt64 = 0
+    private var count = 0
+    // Frees the buffer with the last copy of the window.
+    private let owner: Owner
+
+    private final class Owner {
+        var buffer: UnsafeMutableRawBufferPointer
+        init(_ buffer: UnsafeMutableRawBufferPointer) { self.buffer = buffer }
+        deinit { buffer.deallocate() }
+    }
+
+    init(file: any ReadableFile) {
+        self.file = file
+        buffer = .allocate(byteCount: Window.readAhead, alignment: 64)
+        owner = Owner(buffer)
+    }
+
+    mutating func forget() { count = 0 }
+
+    /// The bytes at `offset`, fewer only at the end of the file. Good until the next call.
+    mutating func bytes(at offset: UInt64, count wanted: Int) throws(IOFailure) -> UnsafeRawBufferPointer {
+        if offset < start || offset + UInt64(wanted) > start + UInt64(count) {
+            if wanted > buffer.count {
+                buffer.deallocate()
+                buffer = .allocate(byteCount: wanted, alignment: 64)
+                owner.buffer = buffer
+            }
+            count = 0
+            start = offset
+            count = try file.read(at: offset, into: buffer)
+        }
+        let from = Int(offset - start)
+        let available = max(0, min(wanted, count - from))
+        return UnsafeRawBufferPointer(rebasing: buffer[from..<(from + available)])
+    }
+}
+
+/// Calls `body` for each line of a block, with its place in `lines`, LF left out.
+package func forEachLine(
+    of lines: [UInt8], _ body: (Range<Int>, UnsafeRawBufferPointer) throws(ReadError) -> Void
+) throws(ReadError) {
+    try lines.withBytes { bytes throws(ReadError) in
+        var start = 0
+        while start < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+            let end = start + (firstLineFeed(rest) ?? rest.count)
+            try body(start..<end, UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            start = end + 1
+        }
+    }
+}
