@@ -18,6 +18,8 @@ package struct SegmentBuilder {
     private var lines: [UInt8] = []
     private var open: OpenBlock?
     private let deflater: Deflater
+    private var watchedCount: UInt64?
+    package private(set) var watchedRoot: Digest?
 
     private struct OpenBlock {
         var firstSequence: UInt64
@@ -34,6 +36,12 @@ package struct SegmentBuilder {
         self.deflater = deflater
         salts = Salts(saltKey: header.saltKey)
         fileSize = UInt64(header.encoded().count)
+    }
+
+    /// Keeps the root of the tree over the first `count` events in `watchedRoot` once there are so many.
+    package mutating func watchRoot(at count: UInt64) {
+        watchedCount = count
+        if count == self.count { watchedRoot = tree.root }
     }
 
     package var nextSequence: UInt64 { header.firstSequence + count }
@@ -70,14 +78,42 @@ package struct SegmentBuilder {
         return add(start..<(lines.count - 1), facts, tokens, received: received)
     }
 
-    /// Takes the lines of a block that stands in the file already, when a segment is read back to be continued.
+    /// Takes the lines of a block that stands in a file already, and returns what its header must say: to check it, or
+    /// to go on behind it. `size` and `compressedSize`, `durable` and `checksum` are taken over as they are.
     package mutating func restore(
-        _ block: BlockHeader, lines blockLines: [UInt8],
-        events: [(range: Range<Int>, facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time)]
-    ) {
+        _ block: BlockHeader, lines blockLines: [UInt8], events: [RestoredEvent], tokens: [UInt64]
+    ) -> BlockHeader {
+        let (first, start) = (nextSequence, lines.count)
         lines.append(contentsOf: blockLines)
-        for event in events { _ = add(event.range, event.facts, event.tokens, received: event.received) }
+        for event in events {
+            let range = (start + event.range.lowerBound)..<(start + event.range.upperBound)
+            _ = add(range, event.facts, tokens[event.tokens], received: event.received)
+        }
+        var expected = block
+        expected.count = UInt32(events.count)
+        expected.firstSequence = first
+        expected.leastTime = open?.leastTime ?? block.leastTime
+        expected.greatestTime = open?.greatestTime ?? block.greatestTime
+        expected.firstReceived = open?.firstReceived ?? block.firstReceived
+        expected.root = tree.root
         close(block)
+        return expected
+    }
+
+    /// An event that was read back; `facts.module` is a number from `moduleNumber`.
+    package struct RestoredEvent {
+        /// Its line among those of the block, LF left out.
+        package var range: Range<Int>
+        package var facts: EventFacts
+        package var tokens: Range<Int>
+        package var received: Time
+
+        package init(range: Range<Int>, facts: EventFacts, tokens: Range<Int>, received: Time) {
+            self.range = range
+            self.facts = facts
+            self.tokens = tokens
+            self.received = received
+        }
     }
 
     private mutating func add(
@@ -103,6 +139,7 @@ package struct SegmentBuilder {
         moduleCounts[Int(facts.module)] += 1
         index.append(facts, time: time, received: received, tokens: tokens)
         count += 1
+        if count == watchedCount { watchedRoot = tree.root }
         return leaf
     }
 
