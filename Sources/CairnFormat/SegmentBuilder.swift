@@ -17,7 +17,7 @@ package struct SegmentBuilder {
     private var salts: Salts
     private var lines: [UInt8] = []
     private var open: OpenBlock?
-    private let deflater: Deflater
+    private var deflater: Deflater
     private var watchedCount: UInt64?
     package private(set) var watchedRoot: Digest?
 
@@ -45,6 +45,12 @@ package struct SegmentBuilder {
     }
 
     package var nextSequence: UInt64 { header.firstSequence + count }
+
+    /// Compresses with another codec from now on.
+    package mutating func use(_ deflater: Deflater) { self.deflater = deflater }
+
+    /// Receive times of what is still to come are at least `time`.
+    package mutating func keepReceiving(from time: Time) { lastReceived = max(lastReceived, time) }
 
     /// Whether the segment can take an event of that module.
     package func hasRoom(for module: UnsafeRawBufferPointer) -> Bool {

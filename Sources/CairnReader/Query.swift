@@ -1,0 +1,74 @@
+public import CairnFormat
+
+/// Which events of a log are wanted, and in which order.
+public struct Query: Sendable, Equatable {
+    /// The order is that of the sequence numbers, in which the events came.
+    public enum Order: Sendable {
+        case oldestFirst
+        case newestFirst
+    }
+
+    public var filter: Filter
+    /// Events of this event time or later.
+    public var since: Time?
+    /// Events before this event time. Unlike journalctl's `--until` the end does not belong to it, so that ranges put
+    /// side by side hold every event once.
+    public var until: Time?
+    public var order: Order
+    /// Events at most, counted in `order`; nil for all.
+    public var limit: Int?
+    /// A cursor: the sequence number of the last event of an earlier answer. Events that come behind it in `order` are
+    /// wanted: greater numbers with oldest first, smaller numbers with newest first.
+    public var after: UInt64?
+
+    /// A query for every event, oldest first, unless told otherwise.
+    public init(
+        filter: Filter = Filter(), since: Time? = nil, until: Time? = nil, order: Order = .oldestFirst,
+        limit: Int? = nil, after: UInt64? = nil
+    ) {
+        self.filter = filter
+        self.since = since
+        self.until = until
+        self.order = order
+        self.limit = limit
+        self.after = after
+    }
+}
+
+/// One event that a query found.
+public struct QueriedEvent: Sendable, Equatable {
+    public var sequence: UInt64
+    /// The stored line without its LF: UTF-8, byte for byte.
+    public var line: [UInt8]
+
+    package init(sequence: UInt64, line: [UInt8]) {
+        self.sequence = sequence
+        self.line = line
+    }
+}
+
+/// Whether to go on with the next event.
+public enum QueryStep: Sendable {
+    case next
+    case stop
+}
+
+/// What a query had to do so far.
+public struct QueryStatistics: Sendable, Equatable {
+    /// Segments that were there, and those of them that were left out by name or seal alone.
+    public var segments = 0
+    public var segmentsPruned = 0
+    /// Runs of blocks in the other segments, and those of them that were left out by index or block head.
+    public var spans = 0
+    public var spansPruned = 0
+    /// Bytes of lines that were inflated.
+    public var bytesInflated = 0
+    /// Events that were looked at, those of them that had to be parsed, and those that matched.
+    public var eventsExamined = 0
+    public var eventsParsed = 0
+    public var eventsMatched = 0
+    /// Segments whose index was missing or of no use.
+    public var segmentsWithoutIndex = 0
+
+    package init() {}
+}

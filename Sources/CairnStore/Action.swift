@@ -1,0 +1,36 @@
+internal import CairnFormat
+
+/// What is to be done to the disk and to clients, in this order. Each one can be done again after it failed half-way:
+/// it says how things are to be, not what to add to them.
+package enum Action: Sendable, Equatable {
+    /// The active segment's file holds exactly `bytes` from `offset` on.
+    case append(offset: UInt64, bytes: [UInt8])
+    /// What the active segment's file holds is durable.
+    case sync
+    /// A new active segment's file, durable with its name.
+    case createSegment(path: String, bytes: [UInt8])
+    /// A small file is replaced as a whole, durably.
+    case replace(path: String, bytes: [UInt8], isSecret: Bool)
+    /// `keys/epoch.next` takes the place of `keys/epoch`, durably: the old key is gone.
+    case evolveKey
+    /// Everything before is durable: clients may know.
+    case acknowledge([Answer])
+    /// Nothing more may be written.
+    case halt(StoreError)
+}
+
+/// What happens to the writer.
+package enum Input: Sendable {
+    /// Lines that wait, in the order in which they came.
+    case submit([Submission])
+    /// Time went on.
+    case tick
+    /// Seal the active segment now, if it has events.
+    case rotate
+    /// No more lines will come.
+    case shutdown
+    /// Every action of the last step was done.
+    case performed
+    /// The action with that index of the last step was not done, nor were those behind it.
+    case failed(index: Int, isOutOfSpace: Bool, message: String)
+}

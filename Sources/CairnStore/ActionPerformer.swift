@@ -1,0 +1,52 @@
+internal import CairnFormat
+package import CairnPlatform
+
+/// Performs the core's actions against a file system. It decides nothing.
+package struct ActionPerformer {
+    private let files: any FileSystem
+    private var active: (any AppendFile)?
+
+    /// `active` is the file of the segment that takes events, if there is one yet.
+    package init(_ files: any FileSystem, active: (any AppendFile)? = nil) {
+        self.files = files
+        self.active = active
+    }
+
+    /// Does one action that concerns the disk; the others are the caller's.
+    package mutating func perform(_ action: Action) throws(IOFailure) {
+        switch action {
+        case .append(let offset, let bytes):
+            guard let active else { return }
+            if active.size != offset { try active.truncate(to: offset) }
+            try bytes.withBytes { bytes throws(IOFailure) in try active.append(bytes) }
+        case .sync:
+            try active?.sync()
+        case .createSegment(let path, let bytes):
+            try create(path, bytes)
+        case .replace(let path, let bytes, let isSecret):
+            try files.replace(path, with: bytes, mode: isSecret ? 0o600 : 0o640)
+        case .evolveKey:
+            // Done already, if an attempt before this one got so far.
+            guard try files.status(FileNames.nextEpochKey) != nil else { return }
+            try files.rename(FileNames.nextEpochKey, to: FileNames.epochKey)
+            try files.syncDirectory(FileNames.keys)
+        case .acknowledge, .halt:
+            break
+        }
+    }
+
+    private mutating func create(_ path: String, _ bytes: [UInt8]) throws(IOFailure) {
+        if try files.status(path) != nil { try files.remove(path) }
+        let file = try files.create(path, mode: 0o640)
+        try bytes.withBytes { bytes throws(IOFailure) in try file.append(bytes) }
+        try file.sync()
+        try files.syncDirectory(FileNames.segments)
+        try active?.close()
+        active = file
+    }
+
+    package mutating func close() throws(IOFailure) {
+        try active?.close()
+        active = nil
+    }
+}

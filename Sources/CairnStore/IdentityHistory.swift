@@ -1,0 +1,74 @@
+internal import CairnFormat
+internal import CairnReader
+
+/// Finds the idempotency keys of the newest segments when a writer starts.
+struct IdentityHistory {
+    private let directory: LogDirectory
+    private let limit: Int
+    private let age: Int64
+    private let oldest: Time
+
+    typealias Entry = (identity: EventIdentity, sequence: UInt64, received: Time)
+
+    init(_ directory: LogDirectory, configuration: StoreConfiguration, now: Time) {
+        self.directory = directory
+        limit = configuration.identities
+        age = configuration.identityAge
+        let (start, overflow) = now.nanoseconds.subtractingReportingOverflow(age)
+        oldest = overflow ? .distantPast : Time(nanoseconds: start)
+    }
+
+    /// `active` are those of the active segment, which begins with event `before`, in order.
+    func window(active: [(EventIdentity, UInt64, Time)], before: UInt64) throws(ReadError) -> IdentityWindow {
+        var window = IdentityWindow(limit: limit, age: age)
+        guard limit > 0 else { return window }
+        // Runs of entries, newest run first; each run is in order.
+        var runs: [[Entry]] = [active.map { (identity: $0.0, sequence: $0.1, received: $0.2) }]
+        var count = active.count
+        let sealed = try directory.segments().filter { $0.isSealed && $0.hasData && $0.firstSequence < before }
+        for segment in sealed.reversed() where count < limit {
+            guard let seal = try directory.seal(segment), seal.received.upperBound >= oldest else { break }
+            let run = try entries(of: segment, seal)
+            count += run.count
+            runs.append(run)
+        }
+        for entry in runs.reversed().joined() where entry.received >= oldest {
+            window.insert(entry.identity, sequence: entry.sequence, received: entry.received)
+        }
+        return window
+    }
+
+    private func entries(of segment: LogDirectory.Segment, _ seal: Seal) throws(ReadError) -> [Entry] {
+        let path = segment.path(.data)
+        let reader = try SegmentReader(directory.files, path: path)
+        let events = try reading(path) { () throws(FormatError) in try StoredEventReader() }
+        var entries: [Entry] = []
+        if let index = directory.index(segment) {
+            for span in index.spans where span.identified > 0 && span.lastReceived >= oldest {
+                reader.seek(offset: span.offset, sequence: span.firstSequence)
+                try read(reader, until: span.endSequence, events, &entries)
+            }
+        } else {
+            try read(reader, until: seal.endSequence, events, &entries)
+        }
+        return entries
+    }
+
+    private func read(
+        _ reader: SegmentReader, until end: UInt64, _ events: StoredEventReader, _ entries: inout [Entry]
+    ) throws(ReadError) {
+        var lines: [UInt8] = []
+        var tokens: [UInt64] = []
+        while reader.nextSequence < end, case .block = try reader.next(into: &lines) {
+            events.beginSegment()
+            try forEachLine(of: lines) { _, line throws(ReadError) in
+                tokens.removeAll(keepingCapacity: true)
+                let event = try reading(reader.path) { () throws(FormatError) in
+                    try events.read(line, tokens: &tokens)
+                }
+                guard let identity = event.identity else { return }
+                entries.append((identity, event.stamps.sequence, event.stamps.received))
+            }
+        }
+    }
+}

@@ -1,0 +1,57 @@
+package import CairnFormat
+
+/// The idempotency keys that were stored lately, and under which sequence number.
+package struct IdentityWindow: Sendable {
+    private struct Entry {
+        var identity: EventIdentity
+        var received: Time
+    }
+
+    private let limit: Int
+    private let age: Int64
+    private var sequences: [EventIdentity: UInt64] = [:]
+    // In order of receipt; those before `first` are forgotten.
+    private var entries: [Entry] = []
+    private var first = 0
+
+    /// At most `limit` keys, none older than `age` nanoseconds.
+    package init(limit: Int, age: Int64) {
+        self.limit = limit
+        self.age = age
+    }
+
+    package var count: Int { entries.count - first }
+
+    /// The number under which the key was stored, if it is remembered.
+    package mutating func sequence(of identity: EventIdentity, now: Time) -> UInt64? {
+        forget(before: now)
+        return sequences[identity]
+    }
+
+    /// Remembers a key; `received` does not fall from call to call.
+    package mutating func insert(_ identity: EventIdentity, sequence: UInt64, received: Time) {
+        guard limit > 0 else { return }
+        if count == limit { forgetFirst() }
+        sequences[identity] = sequence
+        entries.append(Entry(identity: identity, received: received))
+    }
+
+    private mutating func forget(before now: Time) {
+        while first < entries.count, isOld(entries[first].received, now: now) { forgetFirst() }
+    }
+
+    private func isOld(_ received: Time, now: Time) -> Bool {
+        let (difference, overflow) = now.nanoseconds.subtractingReportingOverflow(received.nanoseconds)
+        return overflow ? received < now : difference > age
+    }
+
+    private mutating func forgetFirst() {
+        sequences[entries[first].identity] = nil
+        first += 1
+        // Gives the memory back once half of the array is forgotten.
+        if first * 2 > entries.count {
+            entries.removeFirst(first)
+            first = 0
+        }
+    }
+}

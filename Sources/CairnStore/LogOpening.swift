@@ -1,0 +1,344 @@
+internal import CairnFormat
+package import CairnPlatform
+internal import CairnReader
+
+/// Finds out how a log was left, and makes it ready to be gone on with. Everything that it writes goes through the same
+/// actions as normal work. The directory lock is held by the caller.
+package struct LogOpening {
+    /// An opened log.
+    package struct Opened {
+        package var core: StoreCore
+        package var performer: ActionPerformer
+        /// Events of the daemon that tell what was done; to be written first.
+        package var events: [[UInt8]]
+    }
+
+    private let files: any FileSystem
+    private let directory: LogDirectory
+    private let configuration: StoreConfiguration
+    private let entropy: any EntropySource
+    private let now: Moment
+
+    package init(
+        _ files: any FileSystem, configuration: StoreConfiguration, entropy: any EntropySource, now: Moment
+    ) {
+        self.files = files
+        directory = LogDirectory(files)
+        self.configuration = configuration
+        self.entropy = entropy
+        self.now = now
+    }
+
+    /// Opens the log, or creates one named `name` where there is none.
+    package func open(creating name: String) throws(StoreError) -> Opened {
+        if try storing({ () throws(IOFailure) in try files.status(FileNames.origin) }) == nil {
+            _ = try LogCreation.create(in: files, name: name, entropy: entropy, now: now)
+        }
+        var chain = try SealChain(directory)
+        if let point = try resumePoint(chain) { chain.resume(at: point) }
+        let newest = try newestSegment(chain)
+        let (key, keyFile) = try epochKey(chain)
+        let findings = RecoveryFindings(
+            newest: newest.finding, key: keyFile, headPromisesEvents: newest.reachedByHead > chain.nextFirst)
+        switch (Recovery.decide(findings), key) {
+        case (.refuse(.strayData), _):
+            throw StoreError(
+                .damaged,
+                "\(newest.path) does not follow the last seal: run \"cairn verify\", and move the file away if it is not "
+                    + "of this log")
+        case (.refuse(.keyLost), _), (_, nil):
+            throw StoreError(
+                .keyLost,
+                "neither \(FileNames.epochKey) nor \(FileNames.nextEpochKey) holds the private key of segment "
+                    + "\(chain.number): put keys/ back, or start a new log in another directory")
+        case (.openNext, let key?):
+            return try openNext(chain, key, keyFile)
+        case (.continueActive(let keepsOld), let key?):
+            return try continueActive(newest, chain, key, keyFile, keepsOld: keepsOld)
+        case (.sealDamaged, let key?):
+            return try sealDamaged(newest, chain, key, keyFile)
+        }
+    }
+
+    // MARK: Findings
+
+    private struct Newest {
+        var path: String
+        var finding: RecoveryFindings.Newest
+        /// Up to the last good member.
+        var replay: SegmentReplay?
+        var identities: [(EventIdentity, UInt64, Time)] = []
+        /// The number behind the last event that the signed head names.
+        var reachedByHead: UInt64
+    }
+
+    private func newestSegment(_ chain: SealChain) throws(StoreError) -> Newest {
+        let path = FileNames.segment(chain.nextFirst, .data)
+        let head = try head(chain)
+        let reached = head.map { $0.endSequence } ?? 0
+        var newest = Newest(path: path, finding: .absent, replay: nil, reachedByHead: reached)
+        guard let size = try storing({ () throws(IOFailure) in try files.status(path)?.size }) else { return newest }
+        let replay: SegmentReplay
+        do throws(ReadError) {
+            replay = try SegmentReplay(files, path: path)
+        } catch {
+            guard error.code == .format else { throw StoreError(error) }
+            let file = try storing { () throws(IOFailure) in try files.openForReading(path) }
+            let scan = TailScan(file: file, goodSequence: chain.nextFirst)
+            let tail = try storing { () throws(IOFailure) in try scan.tail(from: 0, head: nil) }
+            let mayBeCutOff = size <= UInt64(SegmentHeader.sizeLimit)
+            if case .damaged = tail {
+                newest.finding = .headless(holdsEvents: true)
+            } else {
+                newest.finding = .headless(holdsEvents: !mayBeCutOff || reached > chain.nextFirst)
+            }
+            return newest
+        }
+        guard chain.isFollowed(by: replay.reader.header) else {
+            newest.finding = .stray
+            return newest
+        }
+        try readTail(replay, head, &newest)
+        return newest
+    }
+
+    /// Replays what is good, and judges the rest.
+    private func readTail(_ start: SegmentReplay, _ head: Head?, _ newest: inout Newest) throws(StoreError) {
+        var replay = start
+        var good = replay.goodOffset
+        var failed = false
+        var hasFooter = false
+        loop: while true {
+            do throws(ReadError) {
+                switch try replay.next() {
+                case .block:
+                    good = replay.goodOffset
+                    for event in replay.events {
+                        guard let identity = event.identity else { continue }
+                        newest.identities.append((identity, event.stamps.sequence, event.stamps.received))
+                    }
+                case .footer: hasFooter = true
+                case .end: break loop
+                }
+            } catch {
+                guard error.code == .format else { throw StoreError(error) }
+                failed = true
+                break loop
+            }
+        }
+        if replay.goodOffset != good {
+            // The builder took in a block that did not check out after all: once more, up to there.
+            replay = try scanning { () throws(ReadError) in
+                var again = try SegmentReplay(files, path: newest.path)
+                while again.goodOffset < good { _ = try again.next() }
+                return again
+            }
+        }
+        let scan = TailScan(file: replay.reader.file, goodSequence: replay.builder.nextSequence)
+        var tail = try storing { () throws(IOFailure) in try scan.tail(from: good, head: head) }
+        if hasFooter, !failed, case .torn = tail { tail = .footer }
+        newest.replay = replay
+        newest.finding = .open(tail)
+    }
+
+    /// The head, if it is signed by the key of the newest segment; another tells nothing about it.
+    private func head(_ chain: SealChain) throws(StoreError) -> Head? {
+        guard let (note, _) = try? directory.note(FileNames.head), (try? note.verify(chain.key)) != nil,
+            let head = try? Head(text: note.text), head.firstSequence == chain.nextFirst
+        else { return nil }
+        return head
+    }
+
+    /// Where the log goes on behind a segment that was sealed for corruption: at the file that is there, or, if the
+    /// writer stopped before it made one, behind the last event of which there is a trace, as it had reckoned then.
+    private func resumePoint(_ chain: SealChain) throws(StoreError) -> UInt64? {
+        guard let last = chain.last, last.seal.reason == .corruption else { return nil }
+        let segments = try scanning { () throws(ReadError) in try directory.segments() }
+        if let next = segments.last, !next.isSealed, next.firstSequence > last.seal.firstSequence {
+            return next.firstSequence
+        }
+        var reached = max(last.seal.endSequence, last.seal.firstSequence + 1)
+        if let (note, _) = try? directory.note(FileNames.head), (try? note.verify(last.key)) != nil,
+            let head = try? Head(text: note.text)
+        {
+            reached = max(reached, head.endSequence)
+        }
+        let path = FileNames.segment(last.seal.firstSequence, .data)
+        if let file = try? files.openForReading(path) {
+            let scan = TailScan(file: file, goodSequence: last.seal.endSequence)
+            if case .damaged(let sequence, _) = try storing({ () throws(IOFailure) in try scan.tail(from: 0, head: nil)
+                })
+            {
+                reached = max(reached, sequence)
+            }
+        }
+        return reached
+    }
+
+    private func epochKey(_ chain: SealChain) throws(StoreError) -> (SignerKey?, RecoveryFindings.Key) {
+        if let key = try privateKey(FileNames.epochKey), key.verifier == chain.key { return (key, .epoch) }
+        if let key = try privateKey(FileNames.nextEpochKey), key.verifier == chain.key { return (key, .next) }
+        return (nil, .missing)
+    }
+
+    private func privateKey(_ path: String) throws(StoreError) -> SignerKey? {
+        let limit = 4096
+        guard let bytes = try storing({ () throws(IOFailure) in try files.contents(path, limit: limit) }) else {
+            return nil
+        }
+        return try? SignerKey(String(decoding: bytes, as: UTF8.self))
+    }
+
+    private func state(
+        _ chain: SealChain, _ key: SignerKey, _ builder: SegmentBuilder
+    ) throws(StoreError) -> LogState {
+        guard let logKey = try privateKey(FileNames.logKey), logKey.verifier == chain.origin.logKey else {
+            throw StoreError(
+                .keyLost, "\(FileNames.logKey) does not hold the private key of \(chain.origin.logKey): put keys/ back")
+        }
+        return LogState(origin: chain.origin, builder: builder, key: key, logKey: logKey, outer: chain.outer)
+    }
+
+    private func builder(_ header: SegmentHeader, _ lastReceived: Time) throws(StoreError) -> SegmentBuilder {
+        try formatting { () throws(FormatError) in
+            try SegmentBuilder(
+                header: header, lastReceived: lastReceived, deflater: Deflater(configuration.compression))
+        }
+    }
+
+    private func nextHeader(_ chain: SealChain, _ key: SignerKey) -> SegmentHeader {
+        SegmentHeader(
+            number: chain.number, firstSequence: chain.nextFirst, created: max(now.wall, chain.lastReceived),
+            previousSeal: chain.lastSeal, saltKey: entropy.bytes(32), origin: chain.origin.origin, key: key.verifier)
+    }
+
+    // MARK: Decisions
+
+    private func openNext(
+        _ chain: SealChain, _ key: SignerKey, _ keyFile: RecoveryFindings.Key
+    ) throws(StoreError) -> Opened {
+        let header = nextHeader(chain, key)
+        var performer = ActionPerformer(files)
+        try perform(
+            (keyFile == .next ? [.evolveKey] : []) + [
+                .createSegment(path: FileNames.segment(chain.nextFirst, .data), bytes: header.encoded())
+            ], &performer)
+        let state = try state(chain, key, builder(header, chain.lastReceived))
+        return try finish(state, performer, identities: [], events: [])
+    }
+
+    private func continueActive(
+        _ newest: Newest, _ chain: SealChain, _ key: SignerKey, _ keyFile: RecoveryFindings.Key, keepsOld: Bool
+    ) throws(StoreError) -> Opened {
+        guard let replay = newest.replay else { throw StoreError(.damaged, "\(newest.path) could not be read") }
+        var events: [[UInt8]] = []
+        if keepsOld {
+            let kept = newest.path + ".torn-\(now.wall.nanoseconds)"
+            let size = try storing { () throws(IOFailure) in
+                try files.link(newest.path, to: kept)
+                return try replay.reader.file.size()
+            }
+            events.append(
+                OwnEvent.line(
+                    action: "log.recovered", status: "warning", severity: "medium",
+                    details: [
+                        "segment": .number(chain.number), "bytes": .number(size - replay.goodOffset),
+                        "kept": .text(kept),
+                        "message": .text("an append that had not finished was cut off; it was never acknowledged"),
+                    ]))
+        }
+        let file = try storing { () throws(IOFailure) in
+            try rewrite(newest.path, from: replay.reader.file, size: replay.goodOffset)
+        }
+        var performer = ActionPerformer(files, active: file)
+        try perform(keyFile == .next ? [.evolveKey] : [], &performer)
+        var builder = replay.builder
+        builder.use(try formatting { () throws(FormatError) in try Deflater(configuration.compression) })
+        builder.keepReceiving(from: chain.lastReceived)
+        return try finish(
+            try state(chain, key, builder), performer, identities: newest.identities, events: events)
+    }
+
+    private func sealDamaged(
+        _ newest: Newest, _ chain: SealChain, _ key: SignerKey, _ keyFile: RecoveryFindings.Key
+    ) throws(StoreError) -> Opened {
+        var good: SegmentBuilder
+        if let replay = newest.replay {
+            good = replay.builder
+        } else {
+            good = try builder(nextHeader(chain, key), chain.lastReceived)
+        }
+        good.keepReceiving(from: chain.lastReceived)
+        var reached = max(newest.reachedByHead, good.nextSequence)
+        var reason = "the file of the newest segment is missing or unreadable"
+        if case .open(.damaged(let reachedSequence, let why)) = newest.finding {
+            (reached, reason) = (max(reached, reachedSequence), why)
+        }
+        // The next segment needs a name of its own, also when not one lost event is known.
+        reached = max(reached, chain.nextFirst + 1)
+        var performer = ActionPerformer(files)
+        try perform(keyFile == .next ? [.evolveKey] : [], &performer)
+        let lost = (first: good.nextSequence, end: reached)
+        var core = StoreCore(
+            try state(chain, key, good), configuration: configuration,
+            identities: IdentityWindow(limit: 0, age: 0), entropy: entropy, now: now)
+        let actions = try formatting { () throws(FormatError) in
+            try core.seal(.corruption, footer: false, nextFirst: reached, now: now)
+        }
+        try perform(actions, &performer)
+        let event = OwnEvent.line(
+            action: "log.discontinuity", status: "failed", severity: "critical",
+            details: [
+                "segment": .number(chain.number), "first_lost": .number(lost.first), "end": .number(lost.end),
+                "message": .text("events that were acknowledged are damaged or missing: \(reason)"),
+            ])
+        let state = LogState(
+            origin: core.origin, builder: core.builder, key: core.key, logKey: core.logKey, outer: core.outer)
+        return try finish(state, performer, identities: newest.identities, events: [event])
+    }
+
+    private func finish(
+        _ state: LogState, _ performer: ActionPerformer, identities: [(EventIdentity, UInt64, Time)],
+        events: [[UInt8]]
+    ) throws(StoreError) -> Opened {
+        let history = IdentityHistory(directory, configuration: configuration, now: now.wall)
+        let window = try scanning { () throws(ReadError) in
+            try history.window(active: identities, before: state.builder.header.firstSequence)
+        }
+        let core = StoreCore(state, configuration: configuration, identities: window, entropy: entropy, now: now)
+        return Opened(core: core, performer: performer, events: events)
+    }
+
+    private func perform(_ actions: [Action], _ performer: inout ActionPerformer) throws(StoreError) {
+        for action in actions {
+            do throws(IOFailure) {
+                try performer.perform(action)
+            } catch {
+                throw StoreError(error)
+            }
+        }
+    }
+
+    /// Copies the first `size` bytes into a new file that takes the old one's name, durably, and opens it to append.
+    private func rewrite(
+        _ path: String, from source: any ReadableFile, size: UInt64
+    ) throws(IOFailure) -> any AppendFile {
+        let temporary = path + ".tmp"
+        if try files.status(temporary) != nil { try files.remove(temporary) }
+        let file = try files.create(temporary, mode: 0o640)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
+        defer { buffer.deallocate() }
+        var offset: UInt64 = 0
+        while offset < size {
+            let wanted = Int(min(UInt64(buffer.count), size - offset))
+            let count = try source.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+            guard count > 0 else { throw IOFailure(operation: "read", path: path, code: 5) }
+            try file.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            offset += UInt64(count)
+        }
+        try file.sync()
+        try files.rename(temporary, to: path)
+        try files.syncDirectory(FileNames.segments)
+        return file
+    }
+}

@@ -1,0 +1,48 @@
+internal import CairnFormat
+
+/// Events that the daemon writes about itself, of module `system`.
+package enum OwnEvent {
+    package enum Value: Sendable {
+        case text(String)
+        case number(UInt64)
+        case flag(Bool)
+        case list([String])
+    }
+
+    /// One line without stamps and LF. `details` are written in the order of their names.
+    package static func line(
+        action: String, status: String = "info", severity: String = "low", details: [String: Value] = [:]
+    ) -> [UInt8] {
+        var line: [UInt8] = []
+        line.append(text: "{\"action\":")
+        line.append(jsonString: action.utf8)
+        line.append(text: ",\"module\":\"system\",\"status\":")
+        line.append(jsonString: status.utf8)
+        line.append(text: ",\"severity\":")
+        line.append(jsonString: severity.utf8)
+        line.append(text: ",\"details\":{")
+        for (index, (name, value)) in details.sorted(by: { $0.key < $1.key }).enumerated() {
+            if index > 0 { line.append(UInt8(ascii: ",")) }
+            line.append(jsonString: name.utf8)
+            line.append(UInt8(ascii: ":"))
+            append(value, to: &line)
+        }
+        line.append(text: "}}")
+        return line
+    }
+
+    private static func append(_ value: Value, to line: inout [UInt8]) {
+        switch value {
+        case .text(let text): line.append(jsonString: text.utf8)
+        case .number(let number): line.append(decimal: number)
+        case .flag(let flag): line.append(contentsOf: (flag ? "true" : "false").utf8)
+        case .list(let texts):
+            line.append(UInt8(ascii: "["))
+            for (index, text) in texts.enumerated() {
+                if index > 0 { line.append(UInt8(ascii: ",")) }
+                line.append(jsonString: text.utf8)
+            }
+            line.append(UInt8(ascii: "]"))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+internal import CairnFormat
+package import CairnReader
+
+/// What the newest segment of a log looks like to a writer that starts.
+package struct RecoveryFindings: Sendable, Equatable {
+    package enum Newest: Sendable, Equatable {
+        /// No data file stands behind the last seal (or there is no seal and no data).
+        case absent
+        /// Its header is good and follows the last seal.
+        case open(Tail)
+        /// Its header is not good; `holdsEvents` tells whether anything behind it or the head speaks of events.
+        case headless(holdsEvents: Bool)
+        /// Its header is good, but it belongs behind another seal.
+        case stray
+    }
+
+    /// Which file holds the private key of the newest segment, by its public key in the last seal or the origin.
+    package enum Key: Sendable, Equatable {
+        case epoch
+        /// The rotation stopped before the key took its place.
+        case next
+        case missing
+    }
+
+    package var newest: Newest
+    package var key: Key
+    /// Whether the head names events behind the last seal while no data file holds them.
+    package var headPromisesEvents: Bool
+
+    package init(newest: Newest, key: Key, headPromisesEvents: Bool) {
+        self.newest = newest
+        self.key = key
+        self.headPromisesEvents = headPromisesEvents
+    }
+}
+
+/// What a writer that starts does about it.
+package enum RecoveryDecision: Sendable, Equatable {
+    /// Opens the segment behind the last seal, as a rotation would have; a header that was cut off is replaced.
+    case openNext
+    /// Copies the good part into a new file and goes on there. `keepsOld`: the old file is kept aside.
+    case continueActive(keepsOld: Bool)
+    /// Seals what is good with reason `corruption` and goes on behind what is lost.
+    case sealDamaged
+    /// Does not start.
+    case refuse(Refusal)
+
+    package enum Refusal: Sendable, Equatable {
+        case keyLost
+        case strayData
+    }
+}
+
+/// The decision table of recovery. Every combination of findings has exactly one row.
+package enum Recovery {
+    package static func decide(_ findings: RecoveryFindings) -> RecoveryDecision {
+        switch (findings.key, findings.newest, findings.headPromisesEvents) {
+        // Nothing can be signed: the chain would end here, and a new one must be begun on purpose.
+        case (.missing, _, _): .refuse(.keyLost)
+        // The file is from another log or another time; somebody put it there.
+        case (_, .stray, _): .refuse(.strayData)
+
+        // The rotation stopped between the seal and the new file, or its name was not durable.
+        case (_, .absent, false): .openNext
+        // Events that were acknowledged are gone, with their file.
+        case (_, .absent, true): .sealDamaged
+
+        // The header was being written: no event can stand behind it.
+        case (_, .headless(holdsEvents: false), false): .openNext
+        case (_, .headless, _): .sealDamaged
+
+        // The usual start. A footer is only the beginning of a seal that was not signed.
+        case (_, .open(.clean), _), (_, .open(.footer), _): .continueActive(keepsOld: false)
+        case (_, .open(.torn), _): .continueActive(keepsOld: true)
+        case (_, .open(.damaged), _): .sealDamaged
+        }
+    }
+}

@@ -1,0 +1,96 @@
+package import CairnFormat
+package import CairnReader
+
+/// All the seals of a log in order, read by a writer that starts: what it must sign next follows from them.
+package struct SealChain {
+    package let origin: OriginStatement
+    /// The outer log over the seals.
+    package private(set) var outer = MerkleTree()
+    /// SHA-256 of the last seal file.
+    package private(set) var lastSeal = Digest.zero
+    /// Number of the segment that is to be active.
+    package private(set) var number: UInt64 = 0
+    /// Its first sequence number.
+    package private(set) var nextFirst: UInt64 = 0
+    /// The key that is to sign its seal.
+    package private(set) var key: VerifierKey
+    /// Of the last sealed event.
+    package private(set) var lastReceived: Time
+    /// The last seal and the key that signed it.
+    package private(set) var last: (seal: Seal, key: VerifierKey)?
+
+    /// Reads and checks origin, seals and checkpoint; a writer must not sign behind what does not hold.
+    package init(_ directory: LogDirectory) throws(StoreError) {
+        origin = try scanning { () throws(ReadError) in try directory.origin() }
+        key = origin.genesisKey
+        lastReceived = .distantPast
+        let checkpoint = try SealChain.checkpoint(directory, origin)
+        var checkpointRoot: Digest? = checkpoint.size == 0 ? .empty : nil
+        let segments = try scanning { () throws(ReadError) in try directory.segments() }
+        let sealed = segments.filter(\.isSealed)
+        for (index, segment) in sealed.enumerated() {
+            try append(segment, directory, isLast: index == sealed.count - 1)
+            if outer.count == checkpoint.size { checkpointRoot = outer.root }
+        }
+        guard checkpointRoot == checkpoint.root, outer.count <= checkpoint.size + 1 else {
+            throw StoreError(
+                .damaged,
+                "\(FileNames.checkpoint) was signed over \(checkpoint.size) seals, and the \(outer.count) that are there "
+                    + "do not agree with it: run \"cairn verify\"")
+        }
+    }
+
+    /// Goes on at `sequence`, behind events that a corruption seal does not cover.
+    package mutating func resume(at sequence: UInt64) { nextFirst = sequence }
+
+    /// Whether `header` begins the segment behind the last seal.
+    package func isFollowed(by header: SegmentHeader) -> Bool {
+        header.number == number && header.firstSequence == nextFirst && header.previousSeal == lastSeal
+            && header.key == key && header.origin == origin.origin
+    }
+
+    private mutating func append(
+        _ segment: LogDirectory.Segment, _ directory: LogDirectory, isLast: Bool
+    ) throws(StoreError) {
+        let path = segment.path(.seal)
+        guard let (note, bytes) = try scanning({ () throws(ReadError) in try directory.note(path) }) else {
+            throw StoreError(.io, "\(path) vanished while it was read")
+        }
+        do throws(FormatError) {
+            let seal = try Seal(text: note.text)
+            try note.verify(key)
+            guard seal.number == number, seal.previous == lastSeal, seal.origin == origin.origin,
+                seal.firstSequence == segment.firstSequence, seal.firstSequence >= nextFirst
+            else { throw FormatError(.mismatch, "the seal does not follow the one before") }
+            last = (seal, key)
+            key = seal.nextKey
+            number += 1
+            nextFirst = seal.endSequence
+            lastReceived = max(lastReceived, seal.received.upperBound)
+        } catch {
+            throw StoreError(
+                .damaged, "\(path): \(error); a writer does not sign behind a broken chain: run \"cairn verify\"")
+        }
+        lastSeal = Digest.sha256(bytes)
+        outer.append(MerkleTree.leaf(bytes))
+    }
+
+    private static func checkpoint(
+        _ directory: LogDirectory, _ origin: OriginStatement
+    ) throws(StoreError) -> Checkpoint {
+        let path = FileNames.checkpoint
+        guard let (note, _) = try scanning({ () throws(ReadError) in try directory.note(path) }) else {
+            throw StoreError(.damaged, "\(path) is missing: run \"cairn verify\", and put the file back from a copy")
+        }
+        do throws(FormatError) {
+            try note.verify(origin.logKey)
+            let checkpoint = try Checkpoint(text: note.text)
+            guard checkpoint.origin == origin.origin else {
+                throw FormatError(.mismatch, "the checkpoint is of \(checkpoint.origin)")
+            }
+            return checkpoint
+        } catch {
+            throw StoreError(.damaged, "\(path): \(error); run \"cairn verify\"")
+        }
+    }
+}

@@ -1,0 +1,251 @@
+package import CairnFormat
+package import CairnPlatform
+internal import Synchronization
+
+/// Who wants to know what the writer comes to. Every call is made on the writer's thread and must not block it.
+package protocol StoreObserver: Sendable {
+    /// Lines are durable, or were before.
+    func acknowledged(_ answers: [Answer])
+    /// Nothing is written until there is space again; `reason` says what the system said.
+    func suspended(_ reason: String)
+    func resumed()
+    /// The writer has stopped for good: what is not acknowledged by now never will be.
+    func halted(_ error: StoreError)
+}
+
+/// What the writer is doing, as others may see it.
+package struct StoreStatus: Sendable, Equatable {
+    package var phase: StoreCore.Phase
+    package var origin: OriginStatement
+    package var segmentNumber: UInt64
+    package var segmentFirstSequence: UInt64
+    package var segmentCount: UInt64
+    /// Bytes of the active segment's file.
+    package var segmentBytes: UInt64
+    package var sealedSegments: UInt64
+    /// Number of the event behind the last durable one.
+    package var durable: UInt64
+    package var identities: Int
+    package var statistics: StoreStatistics
+}
+
+/// The one writer of a log: a thread that takes what waits, commits it as a group and tells the observer. There is no
+/// timer on the way of an event: a lone one is committed at once, and what comes meanwhile makes the next group.
+package final class StoreWriter: Sendable {
+    private struct Queue {
+        var submissions: [Submission] = []
+        var bytes = 0
+        var rotations: [@Sendable (Bool) -> Void] = []
+        var configuration: StoreConfiguration?
+        var isClosed = false
+
+        var isEmpty: Bool { submissions.isEmpty && rotations.isEmpty && configuration == nil && !isClosed }
+    }
+
+    private let queue = Guarded(Queue())
+    private let published: Mutex<StoreStatus>
+    private let thread: Mutex<DedicatedThread?>
+
+    /// The writer owns what was opened from here on. Its first events are `opened.events`, then `events`.
+    package init(
+        _ opened: sending LogOpening.Opened, events: [[UInt8]], time: any TimeSource, observer: any StoreObserver
+    ) throws(StoreError) {
+        let worker = Worker(core: opened.core, performer: opened.performer, time: time, observer: observer)
+        published = Mutex(worker.status)
+        thread = Mutex(nil)
+        let own = opened.events + events
+        if !own.isEmpty { try submit(own: own) }
+        // Handed over to the one thread that uses it from here on.
+        let handover = Handover(worker)
+        let started = try storing { () throws(IOFailure) in
+            try DedicatedThread(name: "cairn-writer") { [self] in run(handover.worker) }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    /// Bytes of lines that wait or are being committed.
+    package var queuedBytes: Int { queue.withLock { $0.bytes } }
+
+    package var status: StoreStatus { published.withLock { $0 } }
+
+    /// Puts lines at the end of the queue. It never blocks; the caller sees to it that `queuedBytes` stays bounded.
+    package func submit(_ submission: Submission) {
+        queue.update { queue in
+            queue.submissions.append(submission)
+            queue.bytes += submission.batch.bytes.count
+        }
+    }
+
+    /// Writes events of the daemon itself, under its own uid and pid.
+    package func submit(own lines: [[UInt8]]) throws(StoreError) {
+        var batch = EventBatch()
+        let parser = try formatting { () throws(FormatError) in try EventParser() }
+        for line in lines { parser.append(own: line, to: &batch) }
+        submit(
+            Submission(
+                ticket: 0, uid: ProcessEnvironment.userID, pid: ProcessEnvironment.processID, batch: batch))
+    }
+
+    /// Seals the active segment behind everything submitted so far. `done` is told, on the writer's thread, whether
+    /// there was anything to seal.
+    package func rotate(_ done: @escaping @Sendable (Bool) -> Void) {
+        queue.update { $0.rotations.append(done) }
+    }
+
+    package func apply(_ configuration: StoreConfiguration) {
+        queue.update { $0.configuration = configuration }
+    }
+
+    /// Takes nothing more, commits what waits, signs the head, and ends. Returns once the thread is gone.
+    package func close() {
+        queue.update { $0.isClosed = true }
+        thread.withLock { $0.take() }?.join()
+    }
+
+    // MARK: The writer's thread
+
+    private final class Handover: @unchecked Sendable {
+        // @unchecked: read once, by the thread that it is made for.
+        let worker: Worker
+        init(_ worker: Worker) { self.worker = worker }
+    }
+
+    private struct Work {
+        var submissions: [Submission] = []
+        var rotations: [@Sendable (Bool) -> Void] = []
+        var configuration: StoreConfiguration?
+        var isClosed = false
+    }
+
+    private func run(_ worker: Worker) {
+        while true {
+            let work = take(worker)
+            if let configuration = work.configuration { worker.core.configuration = configuration }
+            if worker.isSuspended {
+                worker.step(.tick)
+                publish(worker)
+                if work.isClosed, worker.isSuspended { break }
+            } else if !work.submissions.isEmpty {
+                worker.step(.submit(work.submissions))
+                let done = work.submissions.reduce(0) { $0 + $1.batch.bytes.count }
+                queue.update { $0.bytes -= done }
+            } else if !work.rotations.isEmpty {
+                let before = worker.core.sealedSegments
+                worker.step(.rotate)
+                publish(worker)
+                for done in work.rotations { done(worker.core.sealedSegments > before) }
+            } else if work.isClosed {
+                worker.step(.shutdown)
+                break
+            } else {
+                worker.step(.tick)
+            }
+            publish(worker)
+            if worker.isHalted { break }
+        }
+        worker.end()
+        publish(worker)
+    }
+
+    private func take(_ worker: Worker) -> Work {
+        let isSuspended = worker.isSuspended
+        let limit = worker.core.configuration.commitBytes
+        let deadline = worker.core.deadline
+        return queue.wait(
+            until: deadline == .max ? nil : deadline,
+            while: { isSuspended ? !$0.isClosed : $0.isEmpty },
+            then: { queue in
+                var work = Work()
+                work.isClosed = queue.isClosed
+                work.configuration = queue.configuration.take()
+                if isSuspended { return work }
+                var bytes = 0
+                let count = queue.submissions.prefix { submission in
+                    defer { bytes += submission.batch.bytes.count }
+                    return bytes < limit
+                }.count
+                if count == queue.submissions.count {
+                    work.submissions = exchange(&queue.submissions, with: [])
+                } else {
+                    work.submissions = Array(queue.submissions.prefix(count))
+                    queue.submissions.removeFirst(count)
+                }
+                // A rotation comes behind everything that was submitted before it.
+                if work.submissions.isEmpty { work.rotations = exchange(&queue.rotations, with: []) }
+                return work
+            })
+    }
+
+    private func publish(_ worker: Worker) {
+        let status = worker.status
+        published.withLock { $0 = status }
+    }
+}
+
+/// The state machine with the hands that do what it says. Used by one thread.
+private final class Worker {
+    var core: StoreCore
+    private var performer: ActionPerformer
+    private let time: any TimeSource
+    private let observer: any StoreObserver
+
+    init(core: StoreCore, performer: ActionPerformer, time: any TimeSource, observer: any StoreObserver) {
+        self.core = core
+        self.performer = performer
+        self.time = time
+        self.observer = observer
+    }
+
+    var isSuspended: Bool {
+        if case .suspended = core.phase { true } else { false }
+    }
+
+    var isHalted: Bool {
+        if case .halted = core.phase { true } else { false }
+    }
+
+    var status: StoreStatus {
+        let active = core.activeSegment
+        return StoreStatus(
+            phase: core.phase, origin: core.origin, segmentNumber: active.number,
+            segmentFirstSequence: active.firstSequence, segmentCount: active.count, segmentBytes: active.bytes,
+            sealedSegments: core.sealedSegments, durable: core.durable, identities: core.identityCount,
+            statistics: core.statistics)
+    }
+
+    private var now: Moment { Moment(wall: Time(nanoseconds: time.wall()), monotonic: time.monotonic()) }
+
+    func step(_ input: Input) {
+        let wasSuspended = isSuspended
+        perform(core.step(input, now: now))
+        if wasSuspended, core.phase == .idle { observer.resumed() }
+        if !wasSuspended, case .suspended(let reason) = core.phase { observer.suspended(reason) }
+    }
+
+    private func perform(_ actions: [Action]) {
+        for (index, action) in actions.enumerated() {
+            switch action {
+            case .acknowledge(let answers): observer.acknowledged(answers)
+            case .halt(let error):
+                observer.halted(error)
+                return
+            default:
+                do throws(IOFailure) {
+                    try performer.perform(action)
+                } catch {
+                    perform(
+                        core.step(
+                            .failed(index: index, isOutOfSpace: error.isOutOfSpace, message: error.description),
+                            now: now))
+                    return
+                }
+            }
+        }
+        _ = core.step(.performed, now: now)
+    }
+
+    func end() {
+        // Everything that was acknowledged is synced; a failing close can say nothing about it.
+        try? performer.close()
+    }
+}
