@@ -60,7 +60,13 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "cairnd",
-            dependencies: ["CairnDaemon", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "CairnDaemon",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings),
         .executableTarget(
             name: "cairn",

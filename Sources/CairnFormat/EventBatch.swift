@@ -192,3 +192,14 @@ package struct ModuleTable: Sendable, Equatable {
         }
     }
 }
+
+extension EventBatch {
+    /// Asks for an answer once everything before is durable; `token` comes back with it.
+    package mutating func appendSync(_ token: [UInt8]) {
+        entries.append(
+            Entry(
+                kind: .sync(Int32(syncTokens.count)), offset: bytes.count, size: 0, brace: 0,
+                extra: extraStamps.count..<extraStamps.count, facts: EventFacts(), tokenCount: 0, identity: nil))
+        syncTokens.append(token)
+    }
+}

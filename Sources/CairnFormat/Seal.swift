@@ -91,8 +91,9 @@ public struct Seal: Sendable, Equatable {
             let parts = value.split(separator: " ", omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw FormatError(.malformed, "a module line without name and count") }
             let module = try ModuleCount(name: String(parts[0]), count: NoteText.number(parts[1], "module"))
-            guard module.count > 0, modules.last.map({ byteOrder($0.name, module.name) }) ?? true else {
-                throw FormatError(.malformed, "the modules of the seal are not in order")
+            let isNamed = isModuleName(module.name.utf8) || module.name.utf8.elementsEqual(ModuleTable.invalid)
+            guard isNamed, module.count > 0, modules.last.map({ byteOrder($0.name, module.name) }) ?? true else {
+                throw FormatError(.malformed, "the modules of the seal are not in order, or not modules")
             }
             modules.append(module)
         }
@@ -104,7 +105,7 @@ public struct Seal: Sendable, Equatable {
         nextKey = try VerifierKey(String(note.value("next")))
         try note.end()
         let (total, tooMany) = firstSequence.addingReportingOverflow(count)
-        guard !tooMany, total < Limits.sequence, nextKey.name == origin.name,
+        guard !tooMany, total < Limits.sequence, nextKey.name == origin.name, count > 0 || known == .corruption,
             modules.reduce(UInt64(0), { $0 &+ $1.count }) == count
         else { throw FormatError(.malformed, "the seal's numbers contradict each other") }
     }

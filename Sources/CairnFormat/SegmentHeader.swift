@@ -73,7 +73,7 @@ package struct SegmentHeader: Sendable, Equatable {
         let saltKey = try reader.array(32)
         let origin = try Origin(text(&reader))
         let key = try VerifierKey(text(&reader))
-        guard reader.remaining == 0, firstSequence < Limits.sequence else {
+        guard reader.remaining == 0, firstSequence < Limits.sequence, key.name == origin.name else {
             throw FormatError(.malformed, "the header's content is malformed")
         }
         try Member.checkEmptyPayload(bytes, at: head.size)

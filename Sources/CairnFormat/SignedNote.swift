@@ -41,7 +41,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
     public init(_ text: String) throws(FormatError) {
         // Base64 can hold a plus itself, so only the first two are separators.
         let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, parts[1].utf8.count == 8,
+        guard parts.count == 3, isKeyName(parts[0]), parts[1].utf8.count == 8,
             let bytes = Base64.decode(parts[2]), let type = bytes.first
         else { throw FormatError(.malformed, "\"\(text)\" is not a verifier key (name+keyID+base64)") }
         guard type == VerifierKey.ed25519, bytes.count == 33 else {
@@ -65,6 +65,11 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+/// C2SP signed-note: key names are not empty and hold neither plus nor white space.
+private func isKeyName(_ name: Substring) -> Bool {
+    !name.isEmpty && name.unicodeScalars.allSatisfy { $0 != "+" && !$0.properties.isWhitespace }
+}
+
 /// An Ed25519 private key with its name: `PRIVATE+KEY+name+keyID+base64(0x01 ‖ seed)`.
 package struct SignerKey: Sendable {
     private let key: Curve25519.Signing.PrivateKey
@@ -83,8 +88,8 @@ package struct SignerKey: Sendable {
     package init(_ text: String) throws(FormatError) {
         let line = text.hasSuffix("\n") ? text.dropLast() : text[...]
         let parts = line.split(separator: "+", maxSplits: 4, omittingEmptySubsequences: false)
-        guard parts.count == 5, parts[0] == "PRIVATE", parts[1] == "KEY", let bytes = Base64.decode(parts[4]),
-            bytes.count == 33, bytes[0] == VerifierKey.ed25519
+        guard parts.count == 5, parts[0] == "PRIVATE", parts[1] == "KEY", isKeyName(parts[2]),
+            let bytes = Base64.decode(parts[4]), bytes.count == 33, bytes[0] == VerifierKey.ed25519
         else { throw FormatError(.malformed, "not a private key of the form PRIVATE+KEY+name+keyID+base64") }
         try self.init(name: String(parts[2]), seed: Array(bytes.dropFirst()))
         guard description.hasPrefix("PRIVATE+KEY+\(parts[2])+\(parts[3])+") else {
@@ -143,7 +148,7 @@ package struct SignedNote: Sendable, Equatable {
         signatures = []
         for line in signatureLines {
             let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-            guard parts.count == 3, parts[0] == "\u{2014}", !parts[1].isEmpty, !parts[1].contains("+"),
+            guard parts.count == 3, parts[0] == "\u{2014}", isKeyName(parts[1]),
                 let blob = Base64.decode(parts[2]), blob.count > 4
             else { throw FormatError(.malformed, "\"\(line)\" is not a signature line") }
             let keyID = blob[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }

@@ -27,7 +27,9 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// Appends RFC 3339 in UTC, e.g. `2026-11-21T07:39:12.123456Z`; digits that are left out are cut, not rounded.
     package func append(to text: inout [UInt8], fractionDigits: Int) {
         let seconds = floorDivide(nanoseconds, Time.perSecond)
-        var fraction = nanoseconds - seconds * Time.perSecond
+        // Not the difference to the whole seconds: for the least times those are out of range.
+        var fraction = nanoseconds % Time.perSecond
+        if fraction < 0 { fraction += Time.perSecond }
         let days = floorDivide(seconds, 86_400)
         let second = seconds - days * 86_400
         let date = civilDate(days)

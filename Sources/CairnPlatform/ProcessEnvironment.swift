@@ -7,6 +7,18 @@ package enum ProcessEnvironment {
         getenv(name).map { String(cString: $0) }
     }
 
+    /// The whole environment. Of a name that stands there twice, the first counts, as for getenv(3).
+    package static var all: [String: String] {
+        var variables: [String: String] = [:]
+        var entry = environ
+        while let text = entry.pointee {
+            let parts = String(cString: text).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            if parts.count == 2, variables[String(parts[0])] == nil { variables[String(parts[0])] = String(parts[1]) }
+            entry += 1
+        }
+        return variables
+    }
+
     package static var processID: Int32 { getpid() }
 
     /// The effective user, whom the kernel asks for permissions and SO_PEERCRED names to the daemon.

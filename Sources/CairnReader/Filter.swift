@@ -32,6 +32,12 @@ public struct Filter: Sendable, Equatable, CustomStringConvertible {
         package var path: [String]
         package var relation: Relation
         package var value: Value
+
+        package init(path: [String], relation: Relation, value: Value) {
+            self.path = path
+            self.relation = relation
+            self.value = value
+        }
     }
 
     package enum Relation: String, Sendable, CaseIterable {
@@ -47,6 +53,11 @@ public struct Filter: Sendable, Equatable, CustomStringConvertible {
     package struct Value: Sendable, Equatable {
         package var text: String
         package var isQuoted: Bool
+
+        package init(text: String, isQuoted: Bool) {
+            self.text = text
+            self.isQuoted = isQuoted
+        }
     }
 
     /// The filter that matches every event.

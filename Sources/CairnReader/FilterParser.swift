@@ -34,7 +34,7 @@ struct FilterParser {
                 return isNegated ? .not(.comparison(comparison)) : .comparison(comparison)
             }
             index = end
-            if atom.isKeyword("not") {
+            if atom.word == "not" {
                 isNegated.toggle()
                 skipBlanks()
                 if isAtEnd { throw error("a term behind \"not\"") }
@@ -65,87 +65,56 @@ struct FilterParser {
     }
 
     private func searchText(_ atom: Atom, at start: Int) throws(QuerySyntaxError) -> String {
-        switch atom {
-        case .quoted(let text):
-            guard !text.isEmpty else { throw error("a text that is not empty", at: start) }
-            return text
-        case .bare(let word):
-            switch word {
-            case "or":
-                throw error("a term: this version does not have the operator \"or\"; quote it to search for it", at: start)
-            case "and":
-                throw error("a term: terms side by side mean and; quote it to search for it", at: start)
-            case "in" where peek(behindBlanks: "("), "exists" where peek(behindBlanks: "("):
-                throw error("a term: this version does not have \"\(word)(…)\"", at: start)
-            default: return word
-            }
-        case .path:
-            throw error("an operator (= != < <= > >=) behind the path")
+        guard let word = atom.word else {
+            guard atom.names.count == 1 else { throw error("an operator (= != < <= > >=) behind the path") }
+            guard !atom.names[0].text.isEmpty else { throw error("a text that is not empty", at: start) }
+            return atom.names[0].text
+        }
+        switch word {
+        case "or":
+            throw error("a term: this version does not have the operator \"or\"; quote it to search for it", at: start)
+        case "and":
+            throw error("a term: terms side by side mean and; quote it to search for it", at: start)
+        case "in" where stands("("), "exists" where stands("("):
+            throw error("a term: this version does not have \"\(word)(…)\"", at: start)
+        default: return word
         }
     }
 
     private func path(_ atom: Atom, at start: Int) throws(QuerySyntaxError) -> [String] {
-        switch atom {
-        case .quoted(let name): return [name]
-        case .path(let names): return names
-        case .bare(let word):
-            let names = word.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
-            guard names.allSatisfy({ !$0.isEmpty }) else {
-                throw error("a path without empty names, such as actor.id", at: start)
-            }
-            return names
+        guard atom.names.allSatisfy({ $0.isQuoted || !$0.text.isEmpty }) else {
+            throw error("a path without empty names, such as actor.id", at: start)
         }
+        return atom.names.map(\.text)
     }
 
     // MARK: Words
 
-    /// What a term begins with.
-    private enum Atom {
-        /// Without quotes; may hold dots.
-        case bare(String)
-        case quoted(String)
-        /// Names of which one at least was quoted, and more than one.
-        case path([String])
+    /// What a term begins with: the names between dots.
+    private struct Atom {
+        var names: [Name] = []
 
-        func isKeyword(_ word: String) -> Bool {
-            if case .bare(word) = self { true } else { false }
+        struct Name {
+            var text: String
+            var isQuoted: Bool
         }
+
+        /// As it was written, if nothing of it was quoted.
+        var word: String? { names.contains(where: \.isQuoted) ? nil : names.map(\.text).joined(separator: ".") }
     }
 
     private mutating func atom() throws(QuerySyntaxError) -> Atom {
-        var names: [String] = []
-        var isBare = true
+        guard let first = current, first == "\"" || !Self.endsWord(first) else { throw try notATerm() }
+        var atom = Atom()
         while true {
             if current == "\"" {
-                isBare = false
-                names.append(try quotedText())
-                guard current == "." else { break }
-                index += 1
+                atom.names.append(Atom.Name(text: try quotedText(), isQuoted: true))
             } else {
-                let word = bareRun(until: Self.endsWord)
-                if names.isEmpty && word.isEmpty { throw try notATerm() }
-                guard current == "\"", word.last == "." else {
-                    names.append(contentsOf: isBare && names.isEmpty ? [word] : Self.split(word))
-                    break
-                }
-                isBare = false
-                names.append(contentsOf: Self.split(String(word.dropLast())))
+                atom.names.append(Atom.Name(text: run { $0 == "." || Self.endsWord($0) }, isQuoted: false))
             }
+            guard current == "." else { return atom }
+            index += 1
         }
-        if isBare { return .bare(names[0]) }
-        guard names.count > 1 else { return .quoted(names[0]) }
-        // An empty name without quotes: `a.."b"`, or `"a".`.
-        guard !names.contains(Self.emptyName) else {
-            throw error("a path without empty names, such as metadata.\"a.b\"")
-        }
-        return .path(names)
-    }
-
-    /// Stands for an empty bare name, as an empty quoted one is allowed. No name can hold a control character bare.
-    private static let emptyName = "\u{0}"
-
-    private static func split(_ word: String) -> [String] {
-        word.split(separator: ".", omittingEmptySubsequences: false).map { $0.isEmpty ? emptyName : String($0) }
     }
 
     private func notATerm() throws(QuerySyntaxError) -> QuerySyntaxError {
@@ -175,7 +144,7 @@ struct FilterParser {
         let start = index
         if current == "\"" { return Filter.Value(text: try quotedText(), isQuoted: true) }
         try refuseParentheses()
-        let word = bareRun(until: Self.endsValue)
+        let word = run(until: Self.endsValue)
         guard let first = word.unicodeScalars.first, !Self.operators.contains(first) else {
             throw error("a value behind \(relation.rawValue)", at: start)
         }
@@ -202,7 +171,7 @@ struct FilterParser {
             expected: "\" to close the quote of column \(column(start))")
     }
 
-    private mutating func bareRun(until ends: (Unicode.Scalar) -> Bool) -> String {
+    private mutating func run(until ends: (Unicode.Scalar) -> Bool) -> String {
         var run = String.UnicodeScalarView()
         while let scalar = current, !ends(scalar) {
             run.append(scalar)
@@ -231,7 +200,8 @@ struct FilterParser {
         while let scalar = current, scalar.properties.isWhitespace { index += 1 }
     }
 
-    private func peek(behindBlanks scalar: Unicode.Scalar) -> Bool {
+    /// Whether that is the next character but for blanks.
+    private func stands(_ scalar: Unicode.Scalar) -> Bool {
         scalars[index...].first { !$0.properties.isWhitespace } == scalar
     }
 

@@ -73,6 +73,8 @@ struct Pruning: Sendable {
             return
         }
         guard comparison.relation == .equal, comparison.network == nil else { return }
+        // A name with a dot in it is not two names.
+        guard !comparison.path.contains(where: { $0.contains(".") }) else { return }
         let isNull = !value.isQuoted && value.text == "null"
         let text = Array(value.text.utf8)
         switch comparison.path.joined(separator: ".") {

@@ -36,10 +36,11 @@ package final class StoreWriter: Sendable {
         var submissions: [Submission] = []
         var bytes = 0
         var rotations: [@Sendable (Bool) -> Void] = []
+        var syncs: [@Sendable () -> Void] = []
         var configuration: StoreConfiguration?
         var isClosed = false
 
-        var isEmpty: Bool { submissions.isEmpty && rotations.isEmpty && configuration == nil && !isClosed }
+        var isEmpty: Bool { submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !isClosed }
     }
 
     private let queue = Guarded(Queue())
@@ -92,6 +93,11 @@ package final class StoreWriter: Sendable {
         queue.update { $0.rotations.append(done) }
     }
 
+    /// Calls `done`, on the writer's thread, once everything submitted so far is durable.
+    package func sync(_ done: @escaping @Sendable () -> Void) {
+        queue.update { $0.syncs.append(done) }
+    }
+
     package func apply(_ configuration: StoreConfiguration) {
         queue.update { $0.configuration = configuration }
     }
@@ -113,6 +119,7 @@ package final class StoreWriter: Sendable {
     private struct Work {
         var submissions: [Submission] = []
         var rotations: [@Sendable (Bool) -> Void] = []
+        var syncs: [@Sendable () -> Void] = []
         var configuration: StoreConfiguration?
         var isClosed = false
     }
@@ -141,10 +148,17 @@ package final class StoreWriter: Sendable {
                 worker.step(.tick)
             }
             publish(worker)
+            for done in work.syncs { done() }
             if worker.isHalted { break }
         }
         worker.end()
         publish(worker)
+        // Whoever asked too late must not wait for ever.
+        let (rotations, syncs) = queue.withLock {
+            (exchange(&$0.rotations, with: []), exchange(&$0.syncs, with: []))
+        }
+        for done in rotations { done(false) }
+        for done in syncs { done() }
     }
 
     private func take(_ worker: Worker) -> Work {
@@ -170,8 +184,11 @@ package final class StoreWriter: Sendable {
                     work.submissions = Array(queue.submissions.prefix(count))
                     queue.submissions.removeFirst(count)
                 }
-                // A rotation comes behind everything that was submitted before it.
-                if work.submissions.isEmpty { work.rotations = exchange(&queue.rotations, with: []) }
+                // They come behind everything that was submitted before them.
+                if work.submissions.isEmpty {
+                    work.rotations = exchange(&queue.rotations, with: [])
+                    work.syncs = exchange(&queue.syncs, with: [])
+                }
                 return work
             })
     }

@@ -1,0 +1,180 @@
+internal import CairnFormat
+internal import CairnPlatform
+internal import CairnStore
+internal import NIOCore
+internal import NIOPosix
+
+/// The control socket: one request a line, one answer a line. Protocol.md is the norm.
+final class ControlServer: @unchecked Sendable {
+    // @unchecked: `listener` is touched by start and stop only, which their caller calls one after the other.
+    private let loop: any EventLoop
+    private var listener: (any Channel)?
+    private let commands: any ControlCommands
+
+    init(loop: any EventLoop, commands: any ControlCommands) {
+        self.loop = loop
+        self.commands = commands
+    }
+
+    func start(path: String, mode: UInt32) throws {
+        let commands = commands
+        let bootstrap = ServerBootstrap(group: loop)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                SocketBinding.peer(of: channel).flatMapThrowing { peer in
+                    try channel.pipeline.syncOperations.addHandler(
+                        ControlConnection(peer: peer, commands: commands))
+                }
+            }
+        listener = try SocketBinding.bind(bootstrap, path: path, mode: mode)
+    }
+
+    func stop() {
+        try? listener?.close().wait()
+        listener = nil
+    }
+}
+
+/// What can be asked on the control socket. Calls come on the event loop and must not block it.
+protocol ControlCommands: Sendable {
+    /// Whether that user may do more than ask for the status.
+    func isAllowed(_ peer: PeerCredentials) -> Bool
+    func status() -> [UInt8]
+    func rotate(by peer: PeerCredentials, _ done: @escaping @Sendable ([UInt8]) -> Void)
+    func sync(_ done: @escaping @Sendable ([UInt8]) -> Void)
+}
+
+/// One client of the control socket.
+final class ControlConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// Bytes of a request: the longest command with room to spare.
+    private static let requestBytes = 64 << 10
+
+    private let peer: PeerCredentials
+    private let commands: any ControlCommands
+    private var framer = LineFramer(limit: requestBytes)
+    private var waiting = 0
+    private var inputEnded = false
+
+    init(peer: PeerCredentials, commands: any ControlCommands) {
+        self.peer = peer
+        self.commands = commands
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            framer.push(bytes) { answer($0, context) }
+        }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        framer.finish { answer($0, context) }
+        inputEnded = true
+        closeIfDone(context)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func answer(_ line: LineFramer.Line, _ context: ChannelHandlerContext) {
+        guard case .whole(let bytes) = line, let command = ControlConnection.command(bytes) else {
+            reply(ControlAnswer.failure("bad_request", "a request is {\"command\":\"status|rotate|sync\"}"), context)
+            return
+        }
+        switch command {
+        case "status":
+            reply(commands.status(), context)
+        case "rotate", "sync":
+            guard commands.isAllowed(peer) else {
+                reply(
+                    ControlAnswer.failure(
+                        "not_allowed", "uid \(peer.uid) may not \(command): add it to control.uids"), context)
+                return
+            }
+            waiting += 1
+            let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+            let done: @Sendable ([UInt8]) -> Void = { bytes in
+                bound.eventLoop.execute {
+                    let (connection, context) = bound.value
+                    connection.waiting -= 1
+                    connection.reply(bytes, context)
+                }
+            }
+            if command == "rotate" { commands.rotate(by: peer, done) } else { commands.sync(done) }
+        default:
+            reply(ControlAnswer.failure("bad_request", "there is no command \"\(command)\""), context)
+        }
+    }
+
+    private static func command(_ line: UnsafeRawBufferPointer) -> String? {
+        guard let parser = try? JSONParser(), let tape = try? parser.parse(line), tape.kind(1) == .object else {
+            return nil
+        }
+        var index = 2
+        while tape.kind(index) != .objectEnd {
+            if tape.string(index).elementsEqual("command".utf8), tape.kind(index + 1) == .string {
+                return String(decoding: tape.string(index + 1), as: UTF8.self)
+            }
+            index = tape.next(index + 1)
+        }
+        return nil
+    }
+
+    private func reply(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
+        guard context.channel.isActive else { return }
+        var buffer = context.channel.allocator.buffer(capacity: bytes.count + 1)
+        buffer.writeBytes(bytes)
+        buffer.writeInteger(UInt8(ascii: "\n"))
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        closeIfDone(context)
+    }
+
+    private func closeIfDone(_ context: ChannelHandlerContext) {
+        if inputEnded, waiting == 0 { context.close(promise: nil) }
+    }
+}
+
+/// The answers of the control socket, as JSON objects.
+enum ControlAnswer {
+    enum Value {
+        case text(String)
+        case number(UInt64)
+        case flag(Bool)
+        case none
+        case object([(String, Value)])
+    }
+
+    static func success(_ fields: [(String, Value)]) -> [UInt8] {
+        encode(.object([("ok", .flag(true))] + fields))
+    }
+
+    static func failure(_ code: String, _ message: String) -> [UInt8] {
+        encode(.object([("ok", .flag(false)), ("code", .text(code)), ("message", .text(message))]))
+    }
+
+    private static func encode(_ value: Value) -> [UInt8] {
+        var output: [UInt8] = []
+        append(value, to: &output)
+        return output
+    }
+
+    private static func append(_ value: Value, to output: inout [UInt8]) {
+        switch value {
+        case .text(let text): output.append(jsonString: text.utf8)
+        case .number(let number): output.append(decimal: number)
+        case .flag(let flag): output.append(contentsOf: (flag ? "true" : "false").utf8)
+        case .none: output.append(text: "null")
+        case .object(let fields):
+            output.append(UInt8(ascii: "{"))
+            for (index, field) in fields.enumerated() {
+                if index > 0 { output.append(UInt8(ascii: ",")) }
+                output.append(jsonString: field.0.utf8)
+                output.append(UInt8(ascii: ":"))
+                append(field.1, to: &output)
+            }
+            output.append(UInt8(ascii: "}"))
+        }
+    }
+}

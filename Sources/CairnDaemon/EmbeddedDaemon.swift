@@ -1,0 +1,305 @@
+internal import CairnFormat
+internal import CairnPlatform
+internal import CairnStore
+package import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// The daemon as an object: one log with its writer and its two sockets. `cairnd` runs one as a service; tests and
+/// `cairn demo` run one inside their own process. `start` and `stop` are called once each, from the same thread.
+package final class EmbeddedDaemon: Sendable {
+    package static let version = "0.1.0"
+
+    private struct Running {
+        var writer: StoreWriter
+        var events: EventServer
+        var control: ControlServer
+        var group: MultiThreadedEventLoopGroup
+        var lock: any DirectoryLock
+        var since: Time
+        var ownsEventSocket: Bool
+    }
+
+    private let logger: Logger
+    private let time: any TimeSource
+    private let entropy: any EntropySource
+    private let configuration: Mutex<Configuration>
+    private let running = Mutex<Running?>(nil)
+    private let failure = Mutex<DaemonError?>(nil)
+    /// Told once, on the writer's thread, when the log cannot be written any more.
+    private let onFailure: @Sendable (DaemonError) -> Void
+
+    package init(
+        configuration: Configuration, logger: Logger? = nil,
+        onFailure: @escaping @Sendable (DaemonError) -> Void = { _ in }
+    ) {
+        self.configuration = Mutex(configuration)
+        self.logger = logger ?? Logger(label: "cairnd") { _ in SwiftLogNoOpLogHandler() }
+        self.onFailure = onFailure
+        time = SystemTimeSource()
+        entropy = SystemEntropySource()
+    }
+
+    // MARK: Life
+
+    /// Opens the log (recovering it first if need be), starts the writer, and listens. `eventSocket` is a descriptor
+    /// that listens already; `progress` is told what is being done.
+    package func start(eventSocket: Int32? = nil, progress: (String) -> Void = { _ in }) throws(DaemonError) {
+        let configuration = configuration.withLock { $0 }
+        progress("opening \(configuration.directory)")
+        let (files, lock) = try EmbeddedDaemon.lockedDirectory(configuration.directory)
+        let now = moment
+        let opening = LogOpening(
+            files, configuration: StoreConfiguration(configuration), entropy: entropy, now: now)
+        let loopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let events = EventServer(loop: loopGroup.next(), configuration: configuration, logger: logger)
+        do {
+            let opened = try opening.open(creating: name(configuration))
+            let writer = try StoreWriter(
+                opened, events: [startEvent(configuration)], time: time,
+                observer: Observer(events: events, logger: logger, failed: { [self] in fail($0) }))
+            let control = ControlServer(loop: loopGroup.next(), commands: Commands(daemon: self))
+            running.withLock {
+                $0 = Running(
+                    writer: writer, events: events, control: control, group: loopGroup, lock: lock, since: now.wall,
+                    ownsEventSocket: eventSocket == nil)
+            }
+            progress("listening")
+            try control.start(path: configuration.controlPath, mode: configuration.control.mode)
+            try events.start(writer: writer, descriptor: eventSocket)
+        } catch {
+            stop()
+            throw EmbeddedDaemon.daemonError(error)
+        }
+        logger.notice("ready: log \(configuration.directory), socket \(configuration.socket.path)")
+    }
+
+    /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
+    package func stop() {
+        guard let parts = running.withLock({ $0.take() }) else { return }
+        let configuration = configuration.withLock { $0 }
+        parts.control.stop()
+        parts.events.stop(within: 10)
+        try? parts.writer.submit(own: [OwnEvent.line(action: "daemon.stopped")])
+        parts.writer.close()
+        try? parts.group.syncShutdownGracefully()
+        // Names of sockets that this daemon made; one that systemd made stays for the next.
+        if parts.ownsEventSocket { try? SocketFile.remove(configuration.socket.path) }
+        try? SocketFile.remove(configuration.controlPath)
+        parts.lock.release()
+    }
+
+    /// Puts new settings in force as far as that goes without a restart, and writes down that it did.
+    package func apply(_ wanted: Configuration) throws(DaemonError) {
+        guard let parts = running.withLock({ $0 }) else { return }
+        let old = configuration.withLock { $0 }
+        let configuration = wanted.reloaded(over: old)
+        for key in wanted.changesNeedingRestart(from: old) {
+            logger.warning("\(key) has changed and takes effect with the next start")
+        }
+        do {
+            parts.writer.apply(StoreConfiguration(configuration))
+            try parts.events.apply(configuration, writer: parts.writer)
+            let changed = Setting.all.filter { $0.text(in: configuration) != $0.text(in: old) }.map(\.key)
+            try parts.writer.submit(
+                own: [OwnEvent.line(action: "daemon.reloaded", details: ["changed": .list(changed)])])
+        } catch {
+            throw EmbeddedDaemon.daemonError(error)
+        }
+        self.configuration.withLock { $0 = configuration }
+    }
+
+    /// Seals the active segment; `done` is told whether there was anything to seal.
+    package func rotate(by: String, _ done: @escaping @Sendable (Bool) -> Void = { _ in }) {
+        guard let parts = running.withLock({ $0 }) else { return done(false) }
+        parts.writer.rotate { sealed in
+            if sealed {
+                // Behind the seal, so that it is the first event of the segment that the rotation opened.
+                try? parts.writer.submit(
+                    own: [OwnEvent.line(action: "log.rotated", details: ["by": .text(by)])])
+            }
+            done(sealed)
+        }
+    }
+
+    /// One line for the service manager: what the daemon does and how far it has come.
+    package var summary: String {
+        guard let parts = running.withLock({ $0 }) else { return "stopped" }
+        let status = parts.writer.status
+        let connections = parts.events.openConnections.load(ordering: .relaxed)
+        return "\(status.phase.name), \(status.durable) events, \(connections) connections"
+    }
+
+    /// Whether the writer is there and not halted.
+    package var isHealthy: Bool {
+        guard let parts = running.withLock({ $0 }) else { return false }
+        if case .halted = parts.writer.status.phase { return false }
+        return true
+    }
+
+    private func fail(_ error: StoreError) {
+        let failure = DaemonError(error)
+        let isFirst = self.failure.withLock { stored in
+            defer { stored = stored ?? failure }
+            return stored == nil
+        }
+        if isFirst { onFailure(failure) }
+    }
+
+    private var moment: Moment {
+        Moment(wall: Time(nanoseconds: time.wall()), monotonic: time.monotonic())
+    }
+
+    private func startEvent(_ configuration: Configuration) -> [UInt8] {
+        OwnEvent.line(
+            action: "daemon.started",
+            details: ["version": .text(EmbeddedDaemon.version), "socket": .text(configuration.socket.path)])
+    }
+
+    /// The name of a log that is created now: the host's, and random digits, so that two logs never share one.
+    private func name(_ configuration: Configuration) -> String {
+        guard configuration.origin.isEmpty else { return configuration.origin }
+        return "\(ProcessEnvironment.hostName())/cairn-\(Hex.encode(entropy.bytes(4)))"
+    }
+
+    private static func lockedDirectory(_ path: String) throws(DaemonError) -> (PosixFileSystem, any DirectoryLock) {
+        do throws(IOFailure) {
+            try PosixFileSystem.createRoot(path, mode: 0o750)
+            let files = try PosixFileSystem(root: path)
+            return (files, try files.lock())
+        } catch {
+            // EWOULDBLOCK: the lock of another process.
+            if error.code == 11 {
+                throw DaemonError(.temporary, "another process writes the log in \(path): there can be only one")
+            }
+            throw DaemonError(.io, "\(path): \(error)")
+        }
+    }
+
+    private static func daemonError(_ error: any Error) -> DaemonError {
+        switch error {
+        case let error as DaemonError: error
+        case let error as StoreError: DaemonError(error)
+        case let error as FormatError: DaemonError(.unavailable, error.message)
+        default: DaemonError(.unavailable, "\(error)")
+        }
+    }
+
+    // MARK: Between the parts
+
+    private struct Observer: StoreObserver {
+        let events: EventServer
+        let logger: Logger
+        let failed: @Sendable (StoreError) -> Void
+
+        func acknowledged(_ answers: [Answer]) { events.acknowledged(answers) }
+
+        func suspended(_ reason: String) {
+            logger.error("nothing is stored for now: \(reason); clients wait, and it is tried again every second")
+            events.suspended(reason)
+        }
+
+        func resumed() {
+            logger.notice("events are stored again")
+            events.resumed()
+        }
+
+        func halted(_ error: StoreError) {
+            logger.critical("the log cannot be written any more: \(error)")
+            events.halted(error.message)
+            failed(error)
+        }
+    }
+
+    private struct Commands: ControlCommands {
+        let daemon: EmbeddedDaemon
+
+        func isAllowed(_ peer: PeerCredentials) -> Bool {
+            let uids = daemon.configuration.withLock { $0.control.uids }
+            return peer.uid == 0 || peer.uid == ProcessEnvironment.userID || uids.contains(peer.uid)
+        }
+
+        func status() -> [UInt8] { daemon.controlStatus() }
+
+        func rotate(by peer: PeerCredentials, _ done: @escaping @Sendable ([UInt8]) -> Void) {
+            daemon.rotate(by: "uid \(peer.uid)") { sealed in
+                let segments = daemon.running.withLock { $0?.writer.status.sealedSegments ?? 0 }
+                done(ControlAnswer.success([("sealed", .flag(sealed)), ("sealed_segments", .number(segments))]))
+            }
+        }
+
+        func sync(_ done: @escaping @Sendable ([UInt8]) -> Void) {
+            guard let parts = daemon.running.withLock({ $0 }) else {
+                return done(ControlAnswer.failure("unavailable", "the daemon is stopping"))
+            }
+            parts.writer.sync {
+                let durable = parts.writer.status.durable
+                done(ControlAnswer.success([("durable_seq", durable == 0 ? .none : .number(durable - 1))]))
+            }
+        }
+    }
+
+    private func controlStatus() -> [UInt8] {
+        guard let parts = running.withLock({ $0 }) else {
+            return ControlAnswer.failure("unavailable", "the daemon is stopping")
+        }
+        let configuration = configuration.withLock { $0 }
+        let status = parts.writer.status
+        return ControlAnswer.success([
+            ("version", .text(EmbeddedDaemon.version)), ("pid", .number(UInt64(ProcessEnvironment.processID))),
+            ("origin", .text(status.origin.origin.name)), ("phase", .text(status.phase.name)),
+            ("since", .text(parts.since.description)),
+            (
+                "segment",
+                .object([
+                    ("number", .number(status.segmentNumber)), ("first_seq", .number(status.segmentFirstSequence)),
+                    ("events", .number(status.segmentCount)), ("bytes", .number(status.segmentBytes)),
+                ])
+            ),
+            ("sealed_segments", .number(status.sealedSegments)),
+            ("durable_seq", status.durable == 0 ? .none : .number(status.durable - 1)),
+            ("connections", .number(UInt64(parts.events.openConnections.load(ordering: .relaxed)))),
+            ("queued_bytes", .number(UInt64(parts.writer.queuedBytes))),
+            ("accepted", .number(status.statistics.accepted)), ("rejected", .number(status.statistics.rejected)),
+            ("duplicates", .number(status.statistics.duplicates)), ("identities", .number(UInt64(status.identities))),
+            ("socket", .text(configuration.socket.path)), ("directory", .text(configuration.directory)),
+        ])
+    }
+}
+
+extension StoreCore.Phase {
+    /// A word for it, as status and logs say it.
+    var name: String {
+        switch self {
+        case .idle: "idle"
+        case .performing: "committing"
+        case .suspended: "suspended"
+        case .stopped: "stopped"
+        case .halted: "halted"
+        }
+    }
+}
+
+extension StoreConfiguration {
+    init(_ configuration: Configuration) {
+        self.init()
+        segmentBytes = UInt64(configuration.segment.maxBytes)
+        segmentAge = configuration.segment.maxAge.nanoseconds
+        sealsOnShutdown = configuration.segment.sealOnShutdown
+        switch configuration.segment.compression {
+        case .isal: compression = .isal
+        case .zlib: compression = .zlib(level: Int32(configuration.segment.compressionLevel))
+        }
+        headInterval = configuration.head.interval.nanoseconds
+        headKeepalive = configuration.head.keepalive.nanoseconds
+        identities = configuration.idempotency.ids
+        identityAge = configuration.idempotency.age.nanoseconds
+        commitBytes = configuration.limits.commitBytes
+    }
+}
+
+extension Duration {
+    /// Settings are far below the 292 years that fit.
+    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+}

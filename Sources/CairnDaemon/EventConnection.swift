@@ -1,0 +1,224 @@
+internal import CairnFormat
+internal import CairnPlatform
+internal import CairnStore
+internal import NIOCore
+
+/// One client of the event socket. It frames and parses what it reads, submits it, and answers once it is durable.
+/// Everything happens on the one event loop of the server.
+///
+/// Back-pressure: it reads on only while its own lines that wait, and those of all, are below their high-water marks,
+/// and while the client takes the answers it was sent. Nothing is ever dropped.
+final class EventConnection: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    /// What a connection needs from the server that it belongs to.
+    struct Surroundings {
+        let writer: StoreWriter
+        let parser: EventParser
+        let protocolParser: JSONParser
+        let origin: String
+        let eventBytes: Int
+        let connectionBytes: Int
+        /// Whether the lines that wait, of all connections, are below their high-water mark.
+        let mayRead: () -> Bool
+        let closed: (EventConnection) -> Void
+    }
+
+    enum Mode { case undecided, plain, acknowledged }
+
+    let ticket: UInt64
+    private let peer: PeerCredentials
+    private let surroundings: Surroundings
+    private var context: ChannelHandlerContext?
+    private var mode = Mode.undecided
+    private var wantsReceipts = false
+    private var framer: LineFramer
+    private var batch = EventBatch()
+    private var encoder = AnswerEncoder()
+    /// Bytes and submissions that are not answered yet.
+    private var outstanding = (bytes: 0, submissions: 0)
+    private var wantsRead = false
+    private var inputEnded = false
+    private var announced = false
+    /// Set when the server stops: what the kernel still holds is read, then the connection closes.
+    private var isDraining = false
+    private var readSomething = false
+
+    init(ticket: UInt64, peer: PeerCredentials, surroundings: Surroundings) {
+        self.ticket = ticket
+        self.peer = peer
+        self.surroundings = surroundings
+        framer = LineFramer(limit: surroundings.eventBytes)
+    }
+
+    // MARK: Reading
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func channelActive(context: ChannelHandlerContext) {
+        wantsRead = true
+        resume()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        readSomething = true
+        unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            framer.push(bytes) { line in take(line) }
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        submit()
+        wantsRead = true
+        resume()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { endInput() }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        endInput()
+        self.context = nil
+        surroundings.closed(self)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A client that went away: what it sent before counts.
+        endInput()
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { resume() }
+
+    private func take(_ line: LineFramer.Line) {
+        if case .whole(let bytes) = line, ProtocolLine.mayBe(bytes), takeProtocol(bytes) { return }
+        guard surroundings.parser.parse(line, uid: peer.uid, into: &batch) else { return }
+        if mode == .undecided { mode = .plain }
+        if batch.isFull { submit() }
+    }
+
+    /// Whether the line was one of the protocol. Only the first line may be a hello, and only a client that gets
+    /// answers may ask for one.
+    private func takeProtocol(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        switch ProtocolLine(bytes, parser: surroundings.protocolParser) {
+        case .hello(let acknowledges, let receipts)? where mode == .undecided:
+            mode = acknowledges ? .acknowledged : .plain
+            wantsReceipts = receipts
+            guard acknowledges else { return true }
+            write { output in
+                AnswerEncoder.appendHello(
+                    origin: surroundings.origin, eventBytes: surroundings.eventBytes, to: &output)
+            }
+            return true
+        case .sync(let token)? where mode == .acknowledged:
+            batch.appendSync(token)
+            return true
+        default:
+            return false
+        }
+    }
+
+    private func submit() {
+        guard !batch.isEmpty else { return }
+        announce()
+        let submission = Submission(
+            ticket: ticket, uid: peer.uid, pid: peer.pid, batch: batch,
+            wantsReceipts: wantsReceipts && mode == .acknowledged)
+        outstanding.bytes += batch.bytes.count
+        outstanding.submissions += 1
+        batch = EventBatch()
+        surroundings.writer.submit(submission)
+    }
+
+    /// Who this is, once, before its first lines.
+    private func announce() {
+        guard !announced else { return }
+        announced = true
+        var details: [String: OwnEvent.Value] = [
+            "connection": .number(ticket), "uid": .number(UInt64(peer.uid)), "gid": .number(UInt64(peer.gid)),
+            "pid": .number(UInt64(max(0, peer.pid))), "acknowledged": .flag(mode == .acknowledged),
+        ]
+        if let executable = PeerProcess.executable(of: peer.pid) { details["exe"] = .text(executable) }
+        if let group = PeerProcess.controlGroup(of: peer.pid) {
+            details["cgroup"] = .text(group)
+            if let unit = group.split(separator: "/").last(where: { $0.contains(".") }) { details["unit"] = .text(String(unit)) }
+        }
+        let line = OwnEvent.line(action: "connection.opened", details: details)
+        // The line is one of our own and cannot be refused; if memory ran out for it, the client's lines still count.
+        try? surroundings.writer.submit(own: [line])
+    }
+
+    private func endInput() {
+        guard !inputEnded else { return }
+        inputEnded = true
+        framer.finish { line in take(line) }
+        submit()
+        closeIfDone()
+    }
+
+    /// Reads on if it is time to. Called whenever something changed that it depends on.
+    func resume() {
+        guard wantsRead, !inputEnded, let context, context.channel.isActive else { return }
+        guard outstanding.bytes < surroundings.connectionBytes, context.channel.isWritable, surroundings.mayRead()
+        else { return }
+        wantsRead = false
+        context.read()
+    }
+
+    // MARK: Answering
+
+    func deliver(_ answer: Answer) {
+        outstanding.bytes -= answer.bytes
+        outstanding.submissions -= 1
+        if mode == .acknowledged { write { encoder.append(answer.runs, to: &$0) } }
+        closeIfDone()
+        resume()
+    }
+
+    /// Tells a client that waits for acknowledgements why there are none for now.
+    func notifyUnavailable(_ message: String) {
+        guard mode == .acknowledged else { return }
+        write { AnswerEncoder.appendUnavailable(message, to: &$0) }
+    }
+
+    private func write(_ body: (inout [UInt8]) -> Void) {
+        guard let context else { return }
+        var output: [UInt8] = []
+        body(&output)
+        context.writeAndFlush(wrapOutboundOut(context.channel.allocator.buffer(bytes: output)), promise: nil)
+    }
+
+    private func closeIfDone() {
+        guard inputEnded, outstanding.submissions == 0 else { return }
+        context?.close(promise: nil)
+    }
+
+    // MARK: Stopping
+
+    /// The server stops: reads what the kernel holds already, and takes the end of that for the end of the input.
+    func drain() {
+        isDraining = true
+        readSomething = false
+        resume()
+    }
+
+    /// Called again and again while the server stops; closes once nothing more comes.
+    func drainFurther() {
+        guard isDraining, !inputEnded else { return }
+        if readSomething {
+            readSomething = false
+            resume()
+        } else if !wantsRead || context == nil {
+            endInput()
+        }
+    }
+
+    /// The writer is gone: nothing that waits will ever be answered.
+    func abandon() {
+        inputEnded = true
+        context?.close(promise: nil)
+    }
+}

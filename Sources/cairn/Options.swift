@@ -1,0 +1,108 @@
+import ArgumentParser
+import CairnDaemon
+import CairnFormat
+import CairnPlatform
+import CairnReader
+
+/// Which log.
+struct LogOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("D", allowingJoined: true), .long],
+        help: ArgumentHelp(
+            "The log's directory (default: $CAIRN_DIRECTORY, else /var/log/cairn).", valueName: "dir"))
+    var directory: String?
+
+    var path: String {
+        if let directory { return directory }
+        let named = ProcessEnvironment.value("CAIRN_DIRECTORY").flatMap { $0.isEmpty ? nil : $0 }
+        return named ?? Configuration().directory
+    }
+
+    func open() throws -> AuditLog { try AuditLog(at: path) }
+
+    func validate() throws {
+        if directory?.isEmpty == true { throw ValidationError("-D names no directory.") }
+    }
+}
+
+/// How to print events.
+struct OutputOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("o", allowingJoined: true), .long],
+        help: ArgumentHelp(
+            "How to print events.",
+            discussion: """
+                short: one line of what matters most. json: the stored lines as they are. json-pretty: the same with \
+                indentation. csv: with a header. table: aligned. raw: the lines as they were received. cat: only what \
+                the events say in words.
+                """, valueName: "format"))
+    var output = OutputFormat.short
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Print these fields, named by dotted paths and separated by commas.", valueName: "a,b"))
+    var outputFields: String?
+
+    @Flag(name: .long, help: "Times in UTC, and not in the zone of TZ.")
+    var utc = false
+
+    @Option(name: .long, help: ArgumentHelp("Colours: auto, always or never.", valueName: "when"))
+    var color = ColorChoice.auto
+
+    func validate() throws {
+        guard let outputFields else { return }
+        if output == .raw { throw ValidationError("--output-fields has no meaning with -o raw: use -o json.") }
+        let fields = outputFields.split(separator: ",", omittingEmptySubsequences: false)
+        if fields.contains(where: \.isEmpty) {
+            throw ValidationError("--output-fields wants names with commas between them, such as action,actor.id.")
+        }
+    }
+
+    var settings: OutputSettings {
+        OutputSettings(
+            format: output, fields: outputFields?.split(separator: ",").map(String.init) ?? [],
+            times: TimeStyle(utc: utc), style: Style(isOn: color.isOn(for: .output)),
+            isTerminal: StandardStream.output.isTerminal)
+    }
+}
+
+/// `N`, or `all`.
+struct EventLimit: ExpressibleByArgument, Equatable {
+    /// nil for all.
+    var count: Int?
+
+    init(_ count: Int?) { self.count = count }
+
+    init?(argument: String) {
+        if argument == "all" {
+            count = nil
+        } else if let number = Int(argument), number >= 0, argument.utf8.allSatisfy({ $0 &- 0x30 < 10 }) {
+            count = number
+        } else {
+            return nil
+        }
+    }
+}
+
+/// Where the daemon listens for commands.
+struct ControlOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The daemon's control socket (default: control.sock in the log's directory, or in /run/cairn).",
+            valueName: "socket"))
+    var control: String?
+
+    /// Where to try, in this order.
+    func paths(directory: String) -> [String] {
+        if let control { return [control] }
+        var configuration = Configuration()
+        let isDefault = directory == configuration.directory
+        configuration.directory = directory
+        return [configuration.controlPath] + (isDefault ? ["/run/cairn/control.sock"] : [])
+    }
+}
+
+enum WallClock {
+    static var now: Time { Time(nanoseconds: SystemTimeSource().wall()) }
+}

@@ -1,0 +1,89 @@
+import CairnPlatform
+
+/// Standard output, in pieces large enough that a million lines do not cost a million system calls.
+final class Output {
+    private static let pieceBytes = 64 << 10
+
+    /// What is not written yet.
+    var bytes: [UInt8] = []
+    private let stream: StandardStream
+
+    init(_ stream: StandardStream = .output) {
+        self.stream = stream
+        bytes.reserveCapacity(Output.pieceBytes + (4 << 10))
+    }
+
+    func line(_ text: String = "") {
+        bytes.append(contentsOf: text.utf8)
+        bytes.append(UInt8(ascii: "\n"))
+    }
+
+    func flushIfFull() throws {
+        if bytes.count >= Output.pieceBytes { try flush() }
+    }
+
+    func flush() throws {
+        guard !bytes.isEmpty else { return }
+        defer { bytes.removeAll(keepingCapacity: true) }
+        do throws(IOFailure) {
+            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try stream.write(buffer) }
+        } catch {
+            if error.isClosedPipe { throw OutputClosed() }
+            throw error
+        }
+    }
+
+    /// Writes lines at once: for commands that say little.
+    static func print(_ lines: String...) throws {
+        let output = Output()
+        for line in lines { output.line(line) }
+        try output.flush()
+    }
+}
+
+/// Nobody reads the output any more, as in `cairn query | head`: no failure, but a reason to end.
+struct OutputClosed: Error {}
+
+/// Standard error, for people: complaints and progress.
+enum Console {
+    /// Writes `cairn: message`.
+    static func complain(_ message: String) { write("cairn: \(message)\n") }
+
+    static func say(_ message: String) { write("\(message)\n") }
+
+    /// A failure is not told: there is nowhere left to tell it.
+    static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        bytes.withUnsafeBytes { try? StandardStream.error.write($0) }
+    }
+}
+
+/// One line of a terminal's standard error that is written over again and again; silent where that is no terminal.
+struct ProgressLine {
+    private static let interval: Int64 = 200_000_000
+
+    private let isShown: Bool
+    private let clock = SystemTimeSource()
+    private var next: Int64 = 0
+    private var isDirty = false
+
+    init(isShown: Bool = StandardStream.error.isTerminal) {
+        self.isShown = isShown
+    }
+
+    /// Shows what `text` says now, at most five times a second.
+    mutating func update(_ text: () -> String) {
+        guard isShown else { return }
+        let now = clock.monotonic()
+        guard now >= next else { return }
+        next = now + ProgressLine.interval
+        isDirty = true
+        Console.write("\r\u{1B}[K\(text())")
+    }
+
+    /// Removes it.
+    mutating func clear() {
+        if isDirty { Console.write("\r\u{1B}[K") }
+        isDirty = false
+    }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import CairnFormat
+import CairnPlatform
+import CairnReader
+
+/// `cairn query`
+struct QueryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "query",
+        abstract: "Find events.",
+        discussion: """
+            A filter is one or more terms of which all must hold: module=authentication status=failed \
+            ip_address=10.0.0.0/8 "password mismatch" not tenant=acme. Operators are = != < <= > >=; dotted paths reach \
+            any field; a text alone is searched for in action, actor, target and details. Put a filter in quotes, so \
+            that the shell leaves it alone.
+
+            Times: 2026-11-21, "2026-11-21 07:00:00", RFC 3339, today, yesterday, -1h, "1h ago", @epoch. They are times \
+            of the events, not of their receipt.
+
+            EXAMPLES
+              cairn query -S today 'module=authentication status=failed'
+              cairn query -n 20 -r -o table
+              cairn query -o csv --output-fields _seq,timestamp,actor.email,action > events.csv
+              cairn query -o json --cursor-file seen | ship      what came since the last time
+
+            EXIT STATUS
+              0 found, 1 nothing found, 64 wrong filter, time or flag, 66 no log, 74 input/output error.
+            """)
+
+    @OptionGroup var log: LogOptions
+    @OptionGroup var output: OutputOptions
+
+    @Argument(help: "What to look for; nothing finds everything.")
+    var filter: [String] = []
+
+    @Option(
+        name: [.customShort("S", allowingJoined: true), .long], parsing: .unconditional,
+        help: ArgumentHelp("Events of this time or later.", valueName: "time"))
+    var since: String?
+
+    @Option(
+        name: [.customShort("U", allowingJoined: true), .long], parsing: .unconditional,
+        help: ArgumentHelp("Events before this time.", valueName: "time"))
+    var until: String?
+
+    @Option(
+        name: [.customShort("n", allowingJoined: true), .long],
+        help: ArgumentHelp(
+            "Only the newest N that match; behind a cursor the first N. \"all\" for all.", valueName: "N|all"))
+    var lines: EventLimit?
+
+    @Flag(name: .shortAndLong, help: "The newest first.")
+    var reverse = false
+
+    @Option(name: .long, help: ArgumentHelp("Go on behind this event.", valueName: "cursor"))
+    var afterCursor: UInt64?
+
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "Go on behind the event that this file names, and write into it how far the answer went.",
+            valueName: "file"))
+    var cursorFile: String?
+
+    @Flag(name: .long, help: "Print the cursor behind the events: -- cursor: N")
+    var showCursor = false
+
+    @Flag(name: .shortAndLong, help: "Then wait and print events as they come. Begins with the newest 10 unless told.")
+    var follow = false
+
+    @Flag(name: .long, help: "Say on standard error what had to be read.")
+    var explain = false
+
+    func validate() throws {
+        if follow, reverse { throw ValidationError("-f prints the oldest first: leave out -r.") }
+        if follow, until != nil { throw ValidationError("-f waits for what is to come: leave out --until.") }
+        if reverse, afterCursor != nil || cursorFile != nil {
+            throw ValidationError("a cursor goes forward: leave out -r.")
+        }
+        if afterCursor != nil, cursorFile != nil {
+            throw ValidationError("--after-cursor and --cursor-file both say where to begin: name one.")
+        }
+    }
+
+    func run() throws {
+        let watch = Stopwatch()
+        var query = try self.query(now: WallClock.now)
+        let file = cursorFile.map(CursorFile.init(path:))
+        let cursor = try afterCursor ?? file?.read()
+        query.after = cursor
+        let log = try log.open()
+        // Taken first: what comes while older events are printed is for the follower.
+        let end = follow ? try log.endSequence() : 0
+        let printer = EventPrinter(output.settings)
+        let statistics = try print(query, printer, log)
+        try printer.finish()
+        if explain { say(statistics, printer.count, watch.elapsed) }
+        let reached = printer.lastSequence ?? cursor
+        if showCursor, !follow, let reached { try Output.print("-- cursor: \(reached)") }
+        if let file, let reached, reached != cursor { try file.write(reached) }
+        if follow { try self.follow(query, printer, log, end: end, cursor: cursor, file: file) }
+        if printer.count == 0 { throw CommandFailure(.negative) }
+    }
+
+    /// What to look for; limit, order and cursor aside.
+    func query(now: Time) throws -> Query {
+        var query = Query()
+        query.filter = try Filter(filter.joined(separator: " "))
+        query.since = try since.map { try TimeExpression.parse($0, now: now, utc: output.utc) }
+        query.until = try until.map { try TimeExpression.parse($0, now: now, utc: output.utc) }
+        return query
+    }
+
+    private func print(_ query: Query, _ printer: EventPrinter, _ log: AuditLog) throws -> QueryStatistics {
+        var query = query
+        let followed = EventLimit(since == nil && query.after == nil ? 10 : nil)
+        let limit = (lines ?? (follow ? followed : EventLimit(nil))).count
+        if let limit, !reverse, query.after == nil {
+            return try printer.printNewest(limit, query, of: log)
+        }
+        query.limit = limit
+        query.order = reverse ? .newestFirst : .oldestFirst
+        return try printer.print(query, of: log)
+    }
+
+    private func follow(
+        _ query: Query, _ printer: EventPrinter, _ log: AuditLog, end: UInt64, cursor: UInt64?, file: CursorFile?
+    ) throws {
+        let clock = SystemTimeSource()
+        var nextWrite: Int64 = 0
+        // A page of a cursor may end before the end of the log: then the follower goes on behind the page.
+        let isPage = cursor != nil && lines?.count != nil
+        let examined = isPage ? nil : end.subtractingOne
+        let after = [printer.lastSequence, examined, cursor].compactMap { $0 }.max()
+        try printer.follow(query, after: after, of: log) { sequence in
+            let now = clock.monotonic()
+            // Once a second: after a crash the last second is printed again, and nothing is left out.
+            guard let file, now >= nextWrite else { return }
+            nextWrite = now + Time.perSecond
+            try file.write(sequence)
+        }
+    }
+
+    private func say(_ statistics: QueryStatistics, _ printed: Int, _ elapsed: Int64) {
+        Console.say(
+            """
+            segments: \(Figures.count(statistics.segments)), left out by name or seal \
+            \(Figures.count(statistics.segmentsPruned)), without index \
+            \(Figures.count(statistics.segmentsWithoutIndex))
+            runs of blocks: \(Figures.count(statistics.spans)), left out by index or block head \
+            \(Figures.count(statistics.spansPruned))
+            inflated: \(Figures.bytes(UInt64(statistics.bytesInflated)))
+            events: \(Figures.count(statistics.eventsExamined)) examined, \(Figures.count(statistics.eventsParsed)) \
+            parsed, \(Figures.count(statistics.eventsMatched)) matched, \(Figures.count(printed)) printed
+            time: \(Figures.duration(nanoseconds: elapsed))
+            """)
+    }
+}
+
+extension UInt64 {
+    fileprivate var subtractingOne: UInt64? { self > 0 ? self - 1 : nil }
+}

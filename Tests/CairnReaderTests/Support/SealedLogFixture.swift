@@ -1,0 +1,257 @@
+import CairnFormat
+import CairnPlatform
+import CairnReader
+import Testing
+
+/// A log in memory, written by hand through the format, step by step as a writer would: so a test can stop it at any
+/// step, or do a step wrong.
+final class SealedLogFixture {
+    /// Where a block stands.
+    struct Block {
+        /// First sequence number of its segment.
+        var segment: UInt64
+        var range: Range<Int>
+        var firstSequence: UInt64
+        var endSequence: UInt64
+    }
+
+    let files: MemoryTree
+    let origin: Origin
+    private(set) var blocks: [Block] = []
+    private(set) var seals: [[UInt8]] = []
+    /// Receive time of the next event.
+    var clock = Time(nanoseconds: 1_795_244_400_000_000_000)
+    /// Is part of every event: logs of other words are other logs.
+    var word = "login"
+
+    private let parser: EventParser
+    private(set) var builder: SegmentBuilder
+
+    init(name: String = "test.example/log", files: MemoryTree = MemoryTree()) throws {
+        self.files = files
+        origin = try Origin(name)
+        parser = try EventParser()
+        builder = try Self.builder(origin, number: 0, first: 0, created: clock, previous: .zero)
+        let statement = OriginStatement(
+            origin: origin, created: clock, genesisKey: try key(0).verifier, logKey: try logKey().verifier)
+        files.put(FileNames.origin, try key(0).sign(statement.text))
+        files.put(dataPath, builder.header.encoded())
+        try head()
+        try checkpoint()
+    }
+
+    /// Three sealed segments (events 0–6, 7–11, 12–17) and an active one (18–21).
+    static func whole(name: String = "test.example/log", word: String = "login") throws -> SealedLogFixture {
+        let log = try SealedLogFixture(name: name)
+        log.word = word
+        for sizes in [[3, 4], [2, 3], [3, 3]] {
+            for size in sizes { try log.append(size) }
+            try log.rotate()
+        }
+        try log.append(2)
+        try log.append(2)
+        try log.head()
+        return log
+    }
+
+    var directory: LogDirectory { LogDirectory(files) }
+    var first: UInt64 { builder.header.firstSequence }
+    var number: UInt64 { builder.header.number }
+    var dataPath: String { FileNames.segment(first, .data) }
+
+    func key(_ number: UInt64) throws -> SignerKey { try Self.key(origin, number) }
+
+    func logKey() throws -> SignerKey { try SignerKey(name: origin.name, seed: [UInt8](repeating: 0xFF, count: 32)) }
+
+    private static func key(_ origin: Origin, _ number: UInt64) throws -> SignerKey {
+        try SignerKey(name: origin.name, seed: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 32))
+    }
+
+    private static func builder(
+        _ origin: Origin, number: UInt64, first: UInt64, created: Time, previous: Digest
+    ) throws -> SegmentBuilder {
+        let header = SegmentHeader(
+            number: number, firstSequence: first, created: created, previousSeal: previous,
+            saltKey: [UInt8](repeating: UInt8(truncatingIfNeeded: number) &+ 100, count: 32), origin: origin,
+            key: try key(origin, number).verifier)
+        return SegmentBuilder(header: header, lastReceived: .distantPast, deflater: try Deflater(.isal))
+    }
+
+    // MARK: - Steps of a writer
+
+    /// Appends a block; by default as one that was written after everything before it was synced.
+    func append(_ count: Int, durable: UInt64? = nil) throws {
+        let firstSequence = builder.nextSequence
+        let bytes = try block(count, durable: durable)
+        let start = files[dataPath]?.count ?? 0
+        files.append(dataPath, bytes)
+        blocks.append(
+            Block(
+                segment: first, range: start..<(start + bytes.count), firstSequence: firstSequence,
+                endSequence: builder.nextSequence))
+    }
+
+    /// The bytes of a block, which the caller writes or not.
+    func block(_ count: Int, durable: UInt64? = nil) throws -> [UInt8] {
+        var output: [UInt8] = []
+        let durable = durable ?? builder.nextSequence
+        for _ in 0..<count { try add(durable: durable, &output) }
+        try builder.closeBlock(durable: durable, to: &output)
+        return output
+    }
+
+    private func add(durable: UInt64, _ output: inout [UInt8]) throws {
+        let module = builder.nextSequence % 3 == 0 ? "authentication" : "reporting"
+        let line = Array(#"{"action":"\#(word)","module":"\#(module)","status":"success"}"#.utf8)
+        var batch = EventBatch()
+        let padded = line + [UInt8](repeating: 0, count: JSONParser.padding)
+        let isEvent = padded.withUnsafeBytes { bytes in
+            parser.parse(.whole(UnsafeRawBufferPointer(rebasing: bytes[..<line.count])), uid: 1000, into: &batch)
+        }
+        try #require(isEvent)
+        let entry = try #require(batch.entries.first)
+        var stamps: [UInt8] = []
+        Stamps.append(received: clock, uid: 1000, pid: 42, to: &stamps)
+        var facts = entry.facts
+        facts.module = batch.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+        try line.withUnsafeBytes { line in
+            try stamps.withUnsafeBytes { stamps in
+                _ = try builder.append(
+                    line: line, brace: entry.brace, stamps: stamps, extra: UnsafeRawBufferPointer(start: nil, count: 0),
+                    facts: facts, tokens: batch.tokens[...], received: clock, durable: durable, to: &output)
+            }
+        }
+        clock.nanoseconds += 1_000_000_000
+    }
+
+    func head(
+        number: UInt64? = nil, first: UInt64? = nil, count: UInt64? = nil, root: Digest? = nil, key: UInt64? = nil
+    ) throws {
+        let head = Head(
+            origin: origin, number: number ?? self.number, firstSequence: first ?? self.first,
+            count: count ?? builder.count, root: root ?? builder.tree.root, time: clock)
+        files.put(FileNames.head, try self.key(key ?? self.number).sign(head.text))
+    }
+
+    /// Footer and index: what precedes a seal.
+    func foot() throws {
+        var finished = builder
+        let (_, footer, index) = finished.finish(reason: .size, nextKey: try key(number + 1).verifier)
+        files.append(dataPath, footer)
+        files.put(FileNames.segment(first, .index), index)
+    }
+
+    /// - Parameters:
+    ///   - change: what a wrong writer would say, well signed.
+    ///   - text: what a later writer would write.
+    func seal(
+        _ reason: SealReason = .size, signedBy: UInt64? = nil, change: (inout Seal) -> Void = { _ in },
+        text: (String) -> String = { $0 }
+    ) throws {
+        var finished = builder
+        var seal = finished.finish(reason: reason, nextKey: try key(number + 1).verifier).seal
+        change(&seal)
+        let note = try key(signedBy ?? number).sign(text(seal.text))
+        files.put(FileNames.segment(first, .seal), note)
+        seals.append(note)
+    }
+
+    func checkpoint(size: Int? = nil, root: Digest? = nil) throws {
+        files.put(FileNames.checkpoint, try checkpointNote(size: size, root: root))
+    }
+
+    func checkpointNote(size: Int? = nil, root: Digest? = nil) throws -> [UInt8] {
+        let covered = seals.prefix(size ?? seals.count)
+        let checkpoint = Checkpoint(
+            origin: origin, size: UInt64(size ?? seals.count),
+            root: root ?? MerkleTree.root(of: covered.map { MerkleTree.leaf($0) }))
+        return try logKey().sign(checkpoint.text)
+    }
+
+    /// Opens the next segment; `lost` numbers are left out, as after damage.
+    func next(lost: UInt64 = 0) throws {
+        let previous = try #require(seals.last)
+        builder = try Self.builder(
+            origin, number: number + 1, first: builder.nextSequence + lost, created: clock,
+            previous: Digest.sha256(previous))
+        files.put(dataPath, builder.header.encoded())
+    }
+
+    func rotate() throws {
+        try foot()
+        try seal()
+        try next()
+        try checkpoint()
+        try head()
+    }
+
+    // MARK: - Damage
+
+    func change(_ path: String, _ body: (inout [UInt8]) -> Void) throws {
+        var bytes = try #require(files[path])
+        body(&bytes)
+        files.put(path, bytes)
+    }
+
+    /// Writes a block's lines anew with every checksum right, as somebody would who knows the format and has no key.
+    func forge(_ block: Block, durable: UInt64? = nil, root: Digest? = nil, _ body: (String) -> String) throws {
+        let path = FileNames.segment(block.segment, .data)
+        let data = try #require(files[path])
+        let member = Array(data[block.range])
+        let (header, lines) = try member.withUnsafeBytes { bytes in
+            let head = try Member.head(bytes)
+            let header = try BlockHeader(content: UnsafeRawBufferPointer(rebasing: bytes[head.content]))
+            var lines: [UInt8] = []
+            try header.inflate(
+                UnsafeRawBufferPointer(rebasing: bytes[head.size...]), with: Inflater(), into: &lines)
+            return (header, lines)
+        }
+        let changed = Array(body(String(decoding: lines, as: UTF8.self)).utf8)
+        let forged = try encode(header, changed, durable: durable ?? header.durable, root: root ?? header.root)
+        files.put(path, data[..<block.range.lowerBound] + forged + data[block.range.upperBound...])
+    }
+
+    private func encode(_ header: BlockHeader, _ lines: [UInt8], durable: UInt64, root: Digest) throws -> [UInt8] {
+        var stream: [UInt8] = []
+        let crc = try lines.withUnsafeBytes { bytes in
+            try Deflater(.isal).deflate(bytes, appendingTo: &stream)
+            return Checksum.crc32(bytes)
+        }
+        var content: [UInt8] = []
+        content.append(littleEndian: UInt32(0))
+        content.append(littleEndian: UInt32(stream.count))
+        content.append(littleEndian: UInt32(lines.count))
+        content.append(littleEndian: UInt32(lines.count { $0 == 10 }))
+        for number in [header.firstSequence, durable] { content.append(littleEndian: number) }
+        for time in [header.leastTime, header.greatestTime, header.firstReceived] {
+            content.append(littleEndian: time.nanoseconds)
+        }
+        content.append(root)
+        content.append(littleEndian: Checksum.crc32c(stream))
+        var member = Self.member(0x42, content)
+        member += stream
+        member.append(littleEndian: crc)
+        member.append(littleEndian: UInt32(lines.count))
+        return member
+    }
+
+    /// Head of a member with a right CRC-32C, after Format.md.
+    static func member(_ kind: UInt8, _ content: [UInt8]) -> [UInt8] {
+        var member: [UInt8] = [0x1F, 0x8B, 0x08, 0x04, 0, 0, 0, 0, 0, 0xFF]
+        member.append(littleEndian: UInt16(content.count + 8))
+        member += [0x43, kind]
+        member.append(littleEndian: UInt16(content.count + 4))
+        member += content
+        member.append(littleEndian: Checksum.crc32c(member))
+        return member
+    }
+
+    // MARK: - Verification
+
+    func verify(
+        key: VerifierKey? = nil, checkpoint: [UInt8]? = nil, threads: Int = 1
+    ) throws -> Verification {
+        let options = VerifyOptions(genesisKey: key, checkpoint: checkpoint, threads: threads)
+        return try Verifier(directory, options: options).run()
+    }
+}
