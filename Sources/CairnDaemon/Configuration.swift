@@ -1,3 +1,5 @@
+internal import CairnPlatform
+
 /// The settings of the daemon. A value made with `Configuration()` holds the defaults, and they stand nowhere else.
 ///
 /// `Setting.all` says for each property its key, its text form, its limits and its meaning.
@@ -141,11 +143,11 @@ extension Configuration {
                     message: "\(segment.compressionLevel) has no effect with \(segment.compression.rawValue): "
                         + "set segment.compression to zlib, or remove this setting"))
         }
-        if controlPath.utf8.count > SocketPath.largest {
+        if controlPath.utf8.count > UnixConnection.maximumPathBytes {
             found.append(
                 Conflict(
                     key: "control.path", other: "directory",
-                    message: "\(controlPath) is longer than \(SocketPath.largest) bytes, the limit of unix(7): "
+                    message: "\(controlPath) is longer than \(UnixConnection.maximumPathBytes) bytes, the limit of unix(7): "
                         + "set control.path to a shorter path"))
         }
         return found

@@ -1,3 +1,5 @@
+internal import CairnPlatform
+
 /// Why a text is not a value of the kind that was asked for: a phrase that follows the text in a message.
 package struct QuantityError: Error, Equatable, CustomStringConvertible {
     package let description: String
@@ -219,12 +221,6 @@ extension ValueKind where Value: RawRepresentable<String> & CaseIterable {
     }
 }
 
-/// The limit that unix(7) sets to the path of a socket.
-enum SocketPath {
-    /// `sun_path` has 108 bytes; the last one ends the path.
-    static let largest = 107
-}
-
 extension ValueKind<String> {
     static var path: Self {
         ValueKind(
@@ -238,10 +234,10 @@ extension ValueKind<String> {
 
     static var socketPath: Self {
         ValueKind(
-            expected: "path of at most \(SocketPath.largest) bytes",
+            expected: "path of at most \(UnixConnection.maximumPathBytes) bytes",
             parse: { (text) throws(QuantityError) in
                 if text.isEmpty { throw QuantityError("is empty") }
-                if text.utf8.count > SocketPath.largest { throw QuantityError("is too long") }
+                if text.utf8.count > UnixConnection.maximumPathBytes { throw QuantityError("is too long") }
                 return try withoutControlCharacters(text)
             },
             text: { $0 })

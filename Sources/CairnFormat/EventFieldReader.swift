@@ -76,6 +76,10 @@ struct EventFieldReader {
     private(set) var identity: EventIdentity?
     private var invalid: UInt32 = 0
     private var seen: UInt32 = 0
+    /// Fields whose value is not null.
+    private var present: UInt32 = 0
+    /// Number of the key, at the top of the line, that is being read.
+    private var keyNumber = 0
 
     init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, isStored: Bool, keys: [KeySet]) {
         self.tape = tape
@@ -96,43 +100,41 @@ struct EventFieldReader {
     mutating func read(_ batch: inout EventBatch) throws(Rejection) {
         keys[0].removeAll()
         var index = 2
-        var number = 0
         while tape.kind(index) != .objectEnd {
             let name = tape.string(index)
             if name.first == UInt8(ascii: "_") {
                 if isStored {
                     index = tape.next(index + 1)
+                    keyNumber += 1
                     continue
                 }
                 throw Rejection(
-                    .reservedName, "names that begin with \"_\" belong to the daemon", offset: keyOffset(number))
+                    .reservedName, "names that begin with \"_\" belong to the daemon", offset: keyOffset())
             }
             if let field = Field.named(name) {
                 let bit = UInt32(1) << field.rawValue
-                guard seen & bit == 0 else { throw duplicate(name, keyOffset(number)) }
+                guard seen & bit == 0 else { throw duplicate(name, keyOffset()) }
                 seen |= bit
                 try read(field, at: index + 1, &batch)
             } else if !keys[0].insert(name) {
-                throw duplicate(name, keyOffset(number))
+                throw duplicate(name, keyOffset())
             }
             index = tape.next(index + 1)
-            number += 1
+            keyNumber += 1
         }
-        guard seen & (1 << Field.action.rawValue) != 0 else {
+        guard present & (1 << Field.action.rawValue) != 0 else {
             throw Rejection(.missingAction, "an event needs an \"action\"", offset: 0)
         }
-        guard seen & (1 << Field.module.rawValue) != 0 else {
+        guard present & (1 << Field.module.rawValue) != 0 else {
             throw Rejection(.missingModule, "an event needs a \"module\"", offset: 0)
         }
     }
 
     private mutating func read(_ field: Field, at index: Int, _ batch: inout EventBatch) throws(Rejection) {
         let kind = tape.kind(index)
-        if kind == .null {
-            // A null says as much as no field at all; so required fields are then missing.
-            if field == .action || field == .module { seen &= ~(1 << field.rawValue) }
-            return
-        }
+        // A null says as much as no field at all; so required fields are then missing.
+        guard kind != .null else { return }
+        present |= 1 << field.rawValue
         switch field {
         case .action: token(.action, at: index, field, 1...255, &batch)
         case .module: readModule(index, &batch)
@@ -225,10 +227,12 @@ struct EventFieldReader {
         let isActor = field == .actor
         keys[1].removeAll()
         var index = start + 1
+        var number = 0
         while tape.kind(index) != .objectEnd {
+            defer { number += 1 }
             let name = tape.string(index)
             guard keys[1].insert(name) else {
-                throw duplicate(name, offset(ofNested: name, under: field.path))
+                throw duplicate(name, keyOffset(inner: number))
             }
             let value = index + 1
             let isString = tape.kind(value) == .string
@@ -278,30 +282,18 @@ struct EventFieldReader {
         return Rejection(.duplicateKey, "the name \"\(shown)\" stands there twice", offset: offset)
     }
 
-    /// Where the key of that number stands at the top of the line.
-    private func keyOffset(_ number: Int) -> Int {
+    /// Where the key that is being read stands in the line, or the key of number `inner` in the object under it.
+    private func keyOffset(inner: Int? = nil) -> Int {
         var text = JSONText(line)
-        var left = number
-        while let (token, range) = try? text.next() {
-            guard token == .key, text.depth == 1 else { continue }
-            if left == 0 { return range.lowerBound }
-            left -= 1
-        }
-        return 0
-    }
-
-    /// Where `name` stands for the second time in the object under `parent`.
-    private func offset(ofNested name: UnsafeRawBufferPointer, under parent: StaticString) -> Int {
-        var text = JSONText(line)
-        var inside = false
-        var found = false
+        var (top, nested) = (-1, -1)
         while let (token, range) = try? text.next() {
             guard token == .key else { continue }
-            let key = UnsafeRawBufferPointer(rebasing: line[(range.lowerBound + 1)..<(range.upperBound - 1)])
-            if text.depth == 1 { inside = key.isText(parent) }
-            guard inside, text.depth == 2, key.elementsEqual(name) else { continue }
-            if found { return range.lowerBound }
-            found = true
+            switch text.depth {
+            case 1: top += 1
+            case 2 where top == keyNumber: nested += 1
+            default: continue
+            }
+            if top == keyNumber, nested == inner ?? -1 { return range.lowerBound }
         }
         return 0
     }
@@ -323,29 +315,35 @@ package func isModuleName(_ name: some Collection<UInt8>) -> Bool {
 /// The names of one object, to find one that stands there twice. Small objects, which nearly all are, are compared
 /// name by name; larger ones through a table, so that no input costs the square of its size.
 struct KeySet {
-    private var keys: [(hash: UInt64, name: UnsafeRawBufferPointer)] = []
-    private var table: [UInt64: [UnsafeRawBufferPointer]] = [:]
+    /// Hashed with the process's random seed, so that nobody can choose names that collide.
+    private struct Name: Hashable {
+        let bytes: UnsafeRawBufferPointer
+
+        static func == (a: Name, b: Name) -> Bool { a.bytes.elementsEqual(b.bytes) }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(bytes: bytes) }
+    }
+
+    private var keys: [(hash: UInt64, name: Name)] = []
+    private var table: Set<Name> = []
     private static let few = 16
 
     mutating func removeAll() {
         keys.removeAll(keepingCapacity: true)
-        if !table.isEmpty { table = [:] }
+        if !table.isEmpty { table = [] }
     }
 
     /// False if the name was there already. The bytes stay valid as long as the tape.
-    mutating func insert(_ name: UnsafeRawBufferPointer) -> Bool {
-        let hash = XXH64.hash(name, seed: 0)
-        if keys.count < KeySet.few {
-            for key in keys where key.hash == hash && key.name.elementsEqual(name) { return false }
+    mutating func insert(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let name = Name(bytes: bytes)
+        if table.isEmpty {
+            let hash = XXH64.hash(bytes, seed: 0)
+            for key in keys where key.hash == hash && key.name == name { return false }
             keys.append((hash, name))
+            if keys.count > KeySet.few { table = Set(keys.map(\.name)) }
             return true
         }
-        if table.isEmpty {
-            for key in keys { table[key.hash, default: []].append(key.name) }
-        }
-        if table[hash]?.contains(where: { $0.elementsEqual(name) }) == true { return false }
-        table[hash, default: []].append(name)
-        return true
+        return table.insert(name).inserted
     }
 }
 

@@ -88,11 +88,7 @@ package final class EventParser {
             _ = plain.parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<masked.line.count])), uid: uid, into: &batch)
         }
         guard batch.entries.count > count else { return }
-        var names = masked.paths
-        if names.count > Limits.sanitizedPaths {
-            names = names.prefix(Limits.sanitizedPaths) + [Array("…".utf8)]
-        }
-        appendNames(names, stamp: "\"_sanitized\":[", to: &batch.extraStamps)
+        appendNames(masked.paths, stamp: "\"_sanitized\":[", to: &batch.extraStamps)
         let entry = batch.entries.count - 1
         batch.entries[entry].extra = batch.entries[entry].extra.lowerBound..<batch.extraStamps.count
     }

@@ -9,7 +9,8 @@ package final class JSONParser {
 
     package init() throws(FormatError) {
         precondition(cairn_json_padding <= JSONParser.padding)
-        guard let parser = cairn_json_parser_create(Limits.storedLine, Limits.depth) else {
+        // simdjson wants to stay below its limit.
+        guard let parser = cairn_json_parser_create(Limits.storedLine, Limits.depth + 1) else {
             throw FormatError(.malformed, "no memory for the JSON parser")
         }
         self.parser = parser
@@ -25,14 +26,11 @@ package final class JSONParser {
         switch UInt32(bitPattern: cairn_json_parse(parser, base, line.count)) {
         case CAIRN_JSON_OK.rawValue: break
         case CAIRN_JSON_NUMBER.rawValue: try parseWithoutLongNumbers(line)
-        case CAIRN_JSON_DEPTH.rawValue:
-            throw Rejection(.tooDeep, "nested more than \(Limits.depth) deep", offset: syntaxError(line)?.offset ?? 0)
         default:
             if let offset = firstInvalidUTF8(line) {
                 throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: offset)
             }
-            let error = syntaxError(line)
-            throw Rejection(.invalidJSON, error?.message ?? "the line is not JSON", offset: error?.offset ?? 0)
+            throw syntaxError(line).map(rejection) ?? Rejection(.invalidJSON, "the line is not JSON")
         }
         return JSONTape(words: cairn_json_tape(parser), strings: UnsafeRawPointer(cairn_json_strings(parser)))
     }
@@ -50,10 +48,14 @@ package final class JSONParser {
                 copy[range.lowerBound] = UInt8(ascii: "0")
             }
         } catch {
-            throw Rejection(.invalidJSON, error.message, offset: error.offset)
+            throw rejection(error)
         }
         let status = cairn_json_parse(parser, copy, line.count)
         guard status == 0 else { throw Rejection(.invalidJSON, "the line is not JSON") }
+    }
+
+    private func rejection(_ error: JSONText.SyntaxError) -> Rejection {
+        Rejection(error.isTooDeep ? .tooDeep : .invalidJSON, error.message, offset: error.offset)
     }
 
     private func syntaxError(_ line: UnsafeRawBufferPointer) -> JSONText.SyntaxError? {

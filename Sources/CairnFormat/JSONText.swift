@@ -9,6 +9,8 @@ struct JSONText {
     struct SyntaxError: Error {
         var offset: Int
         var message: String
+        /// It is JSON so far, but nested too deep.
+        var isTooDeep = false
     }
 
     private enum Expectation { case value, firstKey, key, firstElement, comma, end }
@@ -77,11 +79,17 @@ struct JSONText {
         switch byte {
         case UInt8(ascii: "{"), UInt8(ascii: "["):
             let isObject = byte == UInt8(ascii: "{")
-            guard open.count < Limits.depth else { throw error("nested more than \(Limits.depth) deep") }
-            open.append(isObject)
             index += 1
+            // Like simdjson, which does not count what is empty.
+            skipBlanks()
+            let isEmpty = index < text.count && text[index] == (isObject ? UInt8(ascii: "}") : UInt8(ascii: "]"))
+            guard isEmpty || open.count < Limits.depth else {
+                throw SyntaxError(
+                    offset: start, message: "nested more than \(Limits.depth) deep", isTooDeep: true)
+            }
+            open.append(isObject)
             expectation = isObject ? .firstKey : .firstElement
-            return (isObject ? .objectStart : .arrayStart, start..<index)
+            return (isObject ? .objectStart : .arrayStart, start..<(start + 1))
         case UInt8(ascii: "\""):
             let range = try string()
             valueEnded()

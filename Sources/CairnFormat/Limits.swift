@@ -22,12 +22,14 @@ package enum Limits {
     package static let origin = 128
     /// Signatures of a note (C2SP signed-note: at least 16 must be accepted).
     package static let signatures = 16
-    /// Levels of nested arrays and objects in an event: simdjson's own default, far above real events.
+    /// Levels of nested arrays and objects, empty ones not counted, in an event: simdjson's own default, far above real events.
     package static let depth = 1024
     /// Bytes of a refused line that its event keeps: enough to see what it was.
     package static let rejectedRaw = 4 << 10
     /// Paths that `_sanitized` names; masking itself has no limit.
     package static let sanitizedPaths = 64
+    /// Bytes of those paths: even if each is escaped to six, they fit into what a masked line leaves of `storedLine`.
+    package static let sanitizedPathBytes = 8 << 10
     /// Sequence numbers are below this: they stay positive in every language's 64-bit integer.
     package static let sequence: UInt64 = 1 << 63
 }

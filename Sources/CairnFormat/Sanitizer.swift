@@ -38,10 +38,11 @@ package struct Sanitizer: Sendable {
         }
     }
 
-    /// `line` with masks, and the paths of what was masked; nil if nothing was. `line` is valid JSON.
+    /// `line` with masks, and the paths of what was masked; nil if nothing was. `line` is valid JSON. Paths beyond the
+    /// limits are one `…`.
     func sanitized(_ line: UnsafeRawBufferPointer) -> (line: [UInt8], paths: [[UInt8]])? {
         var output: [UInt8] = []
-        var paths: [[UInt8]] = []
+        var paths = MaskedPaths()
         var copied = 0
         var text = JSONText(line)
         // The name under which each open object or array stands; empty in arrays and at the top.
@@ -57,7 +58,7 @@ package struct Sanitizer: Sendable {
                 case .objectStart, .arrayStart:
                     if masking == nil, name.withUnsafeBytes({ matches($0) }) {
                         masking = (range.lowerBound, text.depth - 1)
-                        paths.append(Sanitizer.path(names, name))
+                        paths.append(names, name)
                     }
                     names.append(name)
                     name = []
@@ -67,7 +68,7 @@ package struct Sanitizer: Sendable {
                 default:
                     if masking == nil, name.withUnsafeBytes({ matches($0) }) {
                         masking = (range.lowerBound, text.depth)
-                        paths.append(Sanitizer.path(names, name))
+                        paths.append(names, name)
                     }
                 }
                 name = []
@@ -81,9 +82,9 @@ package struct Sanitizer: Sendable {
         } catch {
             return nil
         }
-        guard !paths.isEmpty else { return nil }
+        guard !paths.list.isEmpty else { return nil }
         output.append(contentsOf: line[copied...])
-        return (output, paths)
+        return (output, paths.list)
     }
 
     private func matches(_ name: UnsafeRawBufferPointer) -> Bool {
@@ -95,10 +96,6 @@ package struct Sanitizer: Sendable {
 
     private static func lower(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
-    }
-
-    private static func path(_ names: [[UInt8]], _ name: [UInt8]) -> [UInt8] {
-        Array((names + [name]).filter { !$0.isEmpty }.joined(separator: [UInt8(ascii: ".")]))
     }
 
     private static func unescaped(_ line: UnsafeRawBufferPointer, _ range: Range<Int>) -> [UInt8] {
@@ -113,13 +110,13 @@ package struct Sanitizer: Sendable {
             index += 2
             switch line[index - 1] {
             case UInt8(ascii: "u"):
-                var unit: UInt32 = 0
-                for digit in line[index..<(index + 4)] {
-                    unit = unit << 4 | UInt32(Character(Unicode.Scalar(digit)).hexDigitValue ?? 0)
+                var value = Sanitizer.hexUnit(line, &index)
+                if value & 0xFC00 == 0xD800 {
+                    index += 2
+                    value = 0x10000 + (value & 0x3FF) << 10 + Sanitizer.hexUnit(line, &index) & 0x3FF
                 }
-                index += 4
-                // Names outside of ASCII are compared by their bytes; half a surrogate matches none.
-                if let scalar = Unicode.Scalar(unit) { bytes.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
+                // Valid JSON has no half surrogate pairs.
+                if let scalar = Unicode.Scalar(value) { bytes.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
             case UInt8(ascii: "n"): bytes.append(0x0A)
             case UInt8(ascii: "t"): bytes.append(0x09)
             case UInt8(ascii: "r"): bytes.append(0x0D)
@@ -129,5 +126,34 @@ package struct Sanitizer: Sendable {
             }
         }
         return bytes
+    }
+    /// The value of four hexadecimal digits, which end before the new index.
+    private static func hexUnit(_ line: UnsafeRawBufferPointer, _ index: inout Int) -> UInt32 {
+        var unit: UInt32 = 0
+        for digit in line[index..<(index + 4)] {
+            unit = unit << 4 | UInt32(Character(Unicode.Scalar(digit)).hexDigitValue ?? 0)
+        }
+        index += 4
+        return unit
+    }
+}
+
+/// Dotted paths of masked values, as many as a stored line has room for.
+private struct MaskedPaths {
+    private(set) var list: [[UInt8]] = []
+    private var room = Limits.sanitizedPathBytes
+    private var isCut = false
+
+    /// `names` are those of the objects and arrays around it, empty in arrays and at the top.
+    mutating func append(_ names: [[UInt8]], _ name: [UInt8]) {
+        guard !isCut else { return }
+        let size = names.reduce(name.count) { $0 + 1 + $1.count }
+        guard list.count < Limits.sanitizedPaths, size <= room else {
+            isCut = true
+            list.append(Array("…".utf8))
+            return
+        }
+        room -= size
+        list.append(Array((names + [name]).filter { !$0.isEmpty }.joined(separator: [UInt8(ascii: ".")])))
     }
 }

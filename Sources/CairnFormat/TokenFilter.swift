@@ -50,7 +50,7 @@ package struct TokenFilter: Sendable {
     }
 
     private static func index(_ token: UInt64, count: Int) -> Int {
-        Int(truncatingIfNeeded: (token >> 32) &* UInt64(count) >> 32)
+        Int(truncatingIfNeeded: ((token >> 32) &* UInt64(count)) >> 32)
     }
 
     private static func mask(_ token: UInt64) -> SIMD8<UInt32> {

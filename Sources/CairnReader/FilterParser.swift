@@ -33,6 +33,7 @@ struct FilterParser {
                 let comparison = try comparison(path(atom, at: start), relation)
                 return isNegated ? .not(.comparison(comparison)) : .comparison(comparison)
             }
+            let behind = index
             index = end
             if atom.word == "not" {
                 isNegated.toggle()
@@ -40,7 +41,7 @@ struct FilterParser {
                 if isAtEnd { throw error("a term behind \"not\"") }
                 continue
             }
-            let text = try searchText(atom, at: start)
+            let text = try searchText(atom, at: start, behind: behind)
             return isNegated ? .not(.text(text)) : .text(text)
         }
     }
@@ -64,9 +65,9 @@ struct FilterParser {
         return Filter.Comparison(path: path, relation: relation, value: value)
     }
 
-    private func searchText(_ atom: Atom, at start: Int) throws(QuerySyntaxError) -> String {
+    private func searchText(_ atom: Atom, at start: Int, behind: Int) throws(QuerySyntaxError) -> String {
         guard let word = atom.word else {
-            guard atom.names.count == 1 else { throw error("an operator (= != < <= > >=) behind the path") }
+            guard atom.names.count == 1 else { throw error("an operator (= != < <= > >=)", at: behind) }
             guard !atom.names[0].text.isEmpty else { throw error("a text that is not empty", at: start) }
             return atom.names[0].text
         }

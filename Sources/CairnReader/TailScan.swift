@@ -44,6 +44,11 @@ package struct TailScan {
         return size > offset ? .torn(bytes: size - offset) : .clean
     }
 
+    /// The number behind the last event that any block head from `offset` on states; 0 if there is none.
+    package func reached(from offset: UInt64) throws(IOFailure) -> UInt64 {
+        try laterBlocks(from: offset).reached
+    }
+
     /// Searches for block heads with a correct CRC-32C, at any offset, and returns the greatest numbers they state.
     private func laterBlocks(from offset: UInt64) throws(IOFailure) -> (durable: UInt64, reached: UInt64) {
         var durable: UInt64 = 0

@@ -26,9 +26,10 @@ package struct ActionPerformer {
         case .replace(let path, let bytes, let isSecret):
             try files.replace(path, with: bytes, mode: isSecret ? 0o600 : 0o640)
         case .evolveKey:
-            // Done already, if an attempt before this one got so far.
-            guard try files.status(FileNames.nextEpochKey) != nil else { return }
-            try files.rename(FileNames.nextEpochKey, to: FileNames.epochKey)
+            // An attempt before this one may have got so far already; whether it is durable is not known then.
+            if try files.status(FileNames.nextEpochKey) != nil {
+                try files.rename(FileNames.nextEpochKey, to: FileNames.epochKey)
+            }
             try files.syncDirectory(FileNames.keys)
         case .acknowledge, .halt:
             break

@@ -38,20 +38,48 @@ struct IdentityHistory {
         return window
     }
 
+    /// What can be read of a segment. Where it is damaged the keys are not known; that is for the verifier to tell, and
+    /// no reason to take no new events.
     private func entries(of segment: LogDirectory.Segment, _ seal: Seal) throws(ReadError) -> [Entry] {
-        let path = segment.path(.data)
-        let reader = try SegmentReader(directory.files, path: path)
-        let events = try reading(path) { () throws(FormatError) in try StoredEventReader() }
         var entries: [Entry] = []
-        if let index = directory.index(segment) {
-            for span in index.spans where span.identified > 0 && span.lastReceived >= oldest {
-                reader.seek(offset: span.offset, sequence: span.firstSequence)
-                try read(reader, until: span.endSequence, events, &entries)
-            }
-        } else {
+        if let index = directory.index(segment), try readable({ () throws(ReadError) in
+            try read(segment, index, &entries)
+        }) {
+            return entries
+        }
+        entries = []
+        _ = try readable { () throws(ReadError) in
+            let (reader, events) = try open(segment)
             try read(reader, until: seal.endSequence, events, &entries)
         }
         return entries
+    }
+
+    /// Whether what `body` read was good.
+    private func readable(_ body: () throws(ReadError) -> Void) throws(ReadError) -> Bool {
+        do throws(ReadError) {
+            try body()
+            return true
+        } catch {
+            guard error.code == .format else { throw error }
+            return false
+        }
+    }
+
+    private func open(_ segment: LogDirectory.Segment) throws(ReadError) -> (SegmentReader, StoredEventReader) {
+        let path = segment.path(.data)
+        let reader = try SegmentReader(directory.files, path: path)
+        return (reader, try reading(path) { () throws(FormatError) in try StoredEventReader() })
+    }
+
+    private func read(
+        _ segment: LogDirectory.Segment, _ index: SegmentIndex, _ entries: inout [Entry]
+    ) throws(ReadError) {
+        let (reader, events) = try open(segment)
+        for span in index.spans where span.identified > 0 && span.lastReceived >= oldest {
+            reader.seek(offset: span.offset, sequence: span.firstSequence)
+            try read(reader, until: span.endSequence, events, &entries)
+        }
     }
 
     private func read(

@@ -4,6 +4,7 @@ package import CairnFormat
 package struct IdentityWindow: Sendable {
     private struct Entry {
         var identity: EventIdentity
+        var sequence: UInt64
         var received: Time
     }
 
@@ -33,7 +34,7 @@ package struct IdentityWindow: Sendable {
         guard limit > 0 else { return }
         if count == limit { forgetFirst() }
         sequences[identity] = sequence
-        entries.append(Entry(identity: identity, received: received))
+        entries.append(Entry(identity: identity, sequence: sequence, received: received))
     }
 
     private mutating func forget(before now: Time) {
@@ -46,7 +47,9 @@ package struct IdentityWindow: Sendable {
     }
 
     private mutating func forgetFirst() {
-        sequences[entries[first].identity] = nil
+        let entry = entries[first]
+        // A key that was stored again, in a log whose window was shorter then, stays known by its newer number.
+        if sequences[entry.identity] == entry.sequence { sequences[entry.identity] = nil }
         first += 1
         // Gives the memory back once half of the array is forgotten.
         if first * 2 > entries.count {

@@ -39,7 +39,7 @@ package struct LogOpening {
         let newest = try newestSegment(chain)
         let (key, keyFile) = try epochKey(chain)
         let findings = RecoveryFindings(
-            newest: newest.finding, key: keyFile, headPromisesEvents: newest.reachedByHead > chain.nextFirst)
+            newest: newest.finding, key: keyFile, headPromisesEvents: newest.reached > chain.nextFirst)
         switch (Recovery.decide(findings), key) {
         case (.refuse(.strayData), _):
             throw StoreError(
@@ -68,15 +68,18 @@ package struct LogOpening {
         /// Up to the last good member.
         var replay: SegmentReplay?
         var identities: [(EventIdentity, UInt64, Time)] = []
-        /// The number behind the last event that the signed head names.
-        var reachedByHead: UInt64
+        /// The number behind the last event that the signed head names, or of which an unreadable file has a trace.
+        var reached: UInt64
     }
 
     private func newestSegment(_ chain: SealChain) throws(StoreError) -> Newest {
         let path = FileNames.segment(chain.nextFirst, .data)
-        let head = try head(chain)
-        let reached = head.map { $0.endSequence } ?? 0
-        var newest = Newest(path: path, finding: .absent, replay: nil, reachedByHead: reached)
+        let head = try head(signedBy: chain.key).flatMap { $0.firstSequence == chain.nextFirst ? $0 : nil }
+        var newest = Newest(path: path, finding: .absent, replay: nil, reached: head.map { $0.endSequence } ?? 0)
+        if let stray = try strayPath(chain) {
+            (newest.path, newest.finding) = (stray, .stray)
+            return newest
+        }
         guard let size = try storing({ () throws(IOFailure) in try files.status(path)?.size }) else { return newest }
         let replay: SegmentReplay
         do throws(ReadError) {
@@ -85,13 +88,10 @@ package struct LogOpening {
             guard error.code == .format else { throw StoreError(error) }
             let file = try storing { () throws(IOFailure) in try files.openForReading(path) }
             let scan = TailScan(file: file, goodSequence: chain.nextFirst)
-            let tail = try storing { () throws(IOFailure) in try scan.tail(from: 0, head: nil) }
+            // No block is written before the header is durable: where there is one, the header was good once.
+            newest.reached = max(newest.reached, try storing { () throws(IOFailure) in try scan.reached(from: 0) })
             let mayBeCutOff = size <= UInt64(SegmentHeader.sizeLimit)
-            if case .damaged = tail {
-                newest.finding = .headless(holdsEvents: true)
-            } else {
-                newest.finding = .headless(holdsEvents: !mayBeCutOff || reached > chain.nextFirst)
-            }
+            newest.finding = .headless(holdsEvents: !mayBeCutOff || newest.reached > chain.nextFirst)
             return newest
         }
         guard chain.isFollowed(by: replay.reader.header) else {
@@ -100,6 +100,12 @@ package struct LogOpening {
         }
         try readTail(replay, head, &newest)
         return newest
+    }
+
+    /// A data file without a seal anywhere else than behind the last seal; no crash leaves one.
+    private func strayPath(_ chain: SealChain) throws(StoreError) -> String? {
+        let segments = try scanning { () throws(ReadError) in try directory.segments() }
+        return segments.first { !$0.isSealed && $0.firstSequence != chain.nextFirst }?.path(.data)
     }
 
     /// Replays what is good, and judges the rest.
@@ -126,8 +132,8 @@ package struct LogOpening {
                 break loop
             }
         }
-        if replay.goodOffset != good {
-            // The builder took in a block that did not check out after all: once more, up to there.
+        if failed {
+            // The builder may have taken in some of a block that did not check out after all: once more, up to there.
             replay = try scanning { () throws(ReadError) in
                 var again = try SegmentReplay(files, path: newest.path)
                 while again.goodOffset < good { _ = try again.next() }
@@ -141,38 +147,37 @@ package struct LogOpening {
         newest.finding = .open(tail)
     }
 
-    /// The head, if it is signed by the key of the newest segment; another tells nothing about it.
-    private func head(_ chain: SealChain) throws(StoreError) -> Head? {
-        guard let (note, _) = try? directory.note(FileNames.head), (try? note.verify(chain.key)) != nil,
-            let head = try? Head(text: note.text), head.firstSequence == chain.nextFirst
-        else { return nil }
-        return head
+    /// The head, if it is signed by the key of that segment; another tells nothing about it, nor does a damaged one.
+    private func head(signedBy key: VerifierKey) throws(StoreError) -> Head? {
+        do throws(ReadError) {
+            guard let (note, _) = try directory.note(FileNames.head), (try? note.verify(key)) != nil else { return nil }
+            return try? Head(text: note.text)
+        } catch {
+            guard error.code == .format else { throw StoreError(error) }
+            return nil
+        }
     }
 
-    /// Where the log goes on behind a segment that was sealed for corruption: at the file that is there, or, if the
-    /// writer stopped before it made one, behind the last event of which there is a trace, as it had reckoned then.
+    /// Where the log goes on behind a segment that was sealed for corruption: where its head says, at the file that is
+    /// there, or, if the writer stopped before it made one, behind the last event of which there is a trace, as it had
+    /// reckoned then.
     private func resumePoint(_ chain: SealChain) throws(StoreError) -> UInt64? {
         guard let last = chain.last, last.seal.reason == .corruption else { return nil }
+        if let head = try head(signedBy: chain.key), head.firstSequence >= last.seal.endSequence {
+            return head.firstSequence
+        }
         let segments = try scanning { () throws(ReadError) in try directory.segments() }
         if let next = segments.last, !next.isSealed, next.firstSequence > last.seal.firstSequence {
             return next.firstSequence
         }
         var reached = max(last.seal.endSequence, last.seal.firstSequence + 1)
-        if let (note, _) = try? directory.note(FileNames.head), (try? note.verify(last.key)) != nil,
-            let head = try? Head(text: note.text)
-        {
-            reached = max(reached, head.endSequence)
-        }
+        if let head = try head(signedBy: last.key) { reached = max(reached, head.endSequence) }
         let path = FileNames.segment(last.seal.firstSequence, .data)
-        if let file = try? files.openForReading(path) {
-            let scan = TailScan(file: file, goodSequence: last.seal.endSequence)
-            if case .damaged(let sequence, _) = try storing({ () throws(IOFailure) in try scan.tail(from: 0, head: nil)
-                })
-            {
-                reached = max(reached, sequence)
-            }
+        return try storing { () throws(IOFailure) in
+            guard try files.status(path) != nil else { return reached }
+            let scan = TailScan(file: try files.openForReading(path), goodSequence: last.seal.endSequence)
+            return max(reached, try scan.reached(from: 0))
         }
-        return reached
     }
 
     private func epochKey(_ chain: SealChain) throws(StoreError) -> (SignerKey?, RecoveryFindings.Key) {
@@ -224,7 +229,7 @@ package struct LogOpening {
                 .createSegment(path: FileNames.segment(chain.nextFirst, .data), bytes: header.encoded())
             ], &performer)
         let state = try state(chain, key, builder(header, chain.lastReceived))
-        return try finish(state, performer, identities: [], events: [])
+        return try finish(state, chain, performer, identities: [], events: [])
     }
 
     private func continueActive(
@@ -236,6 +241,8 @@ package struct LogOpening {
             let kept = newest.path + ".torn-\(now.wall.nanoseconds)"
             let size = try storing { () throws(IOFailure) in
                 try files.link(newest.path, to: kept)
+                // Before the old name goes: a crash must not leave the file without any.
+                try files.syncDirectory(FileNames.segments)
                 return try replay.reader.file.size()
             }
             events.append(
@@ -256,7 +263,7 @@ package struct LogOpening {
         builder.use(try formatting { () throws(FormatError) in try Deflater(configuration.compression) })
         builder.keepReceiving(from: chain.lastReceived)
         return try finish(
-            try state(chain, key, builder), performer, identities: newest.identities, events: events)
+            try state(chain, key, builder), chain, performer, identities: newest.identities, events: events)
     }
 
     private func sealDamaged(
@@ -269,7 +276,7 @@ package struct LogOpening {
             good = try builder(nextHeader(chain, key), chain.lastReceived)
         }
         good.keepReceiving(from: chain.lastReceived)
-        var reached = max(newest.reachedByHead, good.nextSequence)
+        var reached = max(newest.reached, good.nextSequence)
         var reason = "the file of the newest segment is missing or unreadable"
         if case .open(.damaged(let reachedSequence, let why)) = newest.finding {
             (reached, reason) = (max(reached, reachedSequence), why)
@@ -286,21 +293,38 @@ package struct LogOpening {
             try core.seal(.corruption, footer: false, nextFirst: reached, now: now)
         }
         try perform(actions, &performer)
-        let event = OwnEvent.line(
-            action: "log.discontinuity", status: "failed", severity: "critical",
-            details: [
-                "segment": .number(chain.number), "first_lost": .number(lost.first), "end": .number(lost.end),
-                "message": .text("events that were acknowledged are damaged or missing: \(reason)"),
-            ])
+        let event = discontinuity(chain.number, lost: lost, reason)
         let state = LogState(
             origin: core.origin, builder: core.builder, key: core.key, logKey: core.logKey, outer: core.outer)
-        return try finish(state, performer, identities: newest.identities, events: [event])
+        // The keys of the segment that was sealed just now are found with those of the others.
+        return try finish(state, nil, performer, identities: [], events: [event])
     }
 
+    private func discontinuity(_ segment: UInt64, lost: (first: UInt64, end: UInt64), _ reason: String) -> [UInt8] {
+        OwnEvent.line(
+            action: "log.discontinuity", status: "failed", severity: "critical",
+            details: [
+                "segment": .number(segment), "first_lost": .number(lost.first), "end": .number(lost.end),
+                "message": .text("events that were acknowledged are damaged or missing: \(reason)"),
+            ])
+    }
+
+    /// `chain` is the one that `state` goes on with: what a crash has kept from being written behind its last seal is
+    /// made up for.
     private func finish(
-        _ state: LogState, _ performer: ActionPerformer, identities: [(EventIdentity, UInt64, Time)],
-        events: [[UInt8]]
+        _ state: LogState, _ chain: SealChain?, _ performer: ActionPerformer,
+        identities: [(EventIdentity, UInt64, Time)], events: [[UInt8]]
     ) throws(StoreError) -> Opened {
+        var (performer, events) = (performer, events)
+        if let chain, chain.checkpointIsBehind {
+            let checkpoint = Checkpoint(origin: chain.origin.origin, size: chain.outer.count, root: chain.outer.root)
+            let note = try formatting { () throws(FormatError) in try state.logKey.sign(checkpoint.text) }
+            try perform([.replace(path: FileNames.checkpoint, bytes: note, isSecret: false)], &performer)
+        }
+        if let last = chain?.last, last.seal.reason == .corruption, state.builder.count == 0 {
+            let lost = (first: last.seal.endSequence, end: state.builder.nextSequence)
+            events.insert(discontinuity(last.seal.number, lost: lost, "the segment is sealed up to there"), at: 0)
+        }
         let history = IdentityHistory(directory, configuration: configuration, now: now.wall)
         let window = try scanning { () throws(ReadError) in
             try history.window(active: identities, before: state.builder.header.firstSequence)

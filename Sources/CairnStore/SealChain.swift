@@ -14,8 +14,11 @@ package struct SealChain {
     package private(set) var nextFirst: UInt64 = 0
     /// The key that is to sign its seal.
     package private(set) var key: VerifierKey
-    /// Of the last sealed event.
+    /// Of the last sealed event, in whole microseconds as all stamps.
     package private(set) var lastReceived: Time
+    /// Whether the checkpoint is one seal behind, as after a crash.
+    package var checkpointIsBehind: Bool { outer.count > checkpointSize }
+    private let checkpointSize: UInt64
     /// The last seal and the key that signed it.
     package private(set) var last: (seal: Seal, key: VerifierKey)?
 
@@ -25,6 +28,7 @@ package struct SealChain {
         key = origin.genesisKey
         lastReceived = .distantPast
         let checkpoint = try SealChain.checkpoint(directory, origin)
+        checkpointSize = checkpoint.size
         var checkpointRoot: Digest? = checkpoint.size == 0 ? .empty : nil
         let segments = try scanning { () throws(ReadError) in try directory.segments() }
         let sealed = segments.filter(\.isSealed)
@@ -60,13 +64,18 @@ package struct SealChain {
             let seal = try Seal(text: note.text)
             try note.verify(key)
             guard seal.number == number, seal.previous == lastSeal, seal.origin == origin.origin,
-                seal.firstSequence == segment.firstSequence, seal.firstSequence >= nextFirst
+                seal.firstSequence == segment.firstSequence,
+                seal.firstSequence == nextFirst || last?.seal.reason == .corruption && seal.firstSequence > nextFirst
             else { throw FormatError(.mismatch, "the seal does not follow the one before") }
             last = (seal, key)
             key = seal.nextKey
             number += 1
             nextFirst = seal.endSequence
-            lastReceived = max(lastReceived, seal.received.upperBound)
+            // A seal without events has its time of creation there, which may lie between two stamps.
+            let received = seal.received.upperBound
+            let stamp = received.wholeMicroseconds
+            let (next, isLast) = stamp.nanoseconds.addingReportingOverflow(1000)
+            lastReceived = max(lastReceived, stamp == received || isLast ? stamp : Time(nanoseconds: next))
         } catch {
             throw StoreError(
                 .damaged, "\(path): \(error); a writer does not sign behind a broken chain: run \"cairn verify\"")

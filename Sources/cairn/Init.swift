@@ -45,19 +45,13 @@ struct Init: ParsableCommand {
         let path = log.path
         let statement = try make(path)
         if json {
-            var line: [UInt8] = []
-            line.append(text: "{\"directory\":")
-            line.append(jsonString: path.utf8)
-            line.append(text: ",\"origin\":")
-            line.append(jsonString: statement.origin.name.utf8)
-            line.append(text: ",\"created\":")
-            line.append(jsonString: statement.created.description.utf8)
-            line.append(text: ",\"genesis_key\":")
-            line.append(jsonString: statement.genesisKey.description.utf8)
-            line.append(text: ",\"log_key\":")
-            line.append(jsonString: statement.logKey.description.utf8)
-            line.append(text: "}")
-            try Output.print(String(decoding: line, as: UTF8.self))
+            var line = JSONLine()
+            line.add("directory", path)
+            line.add("origin", statement.origin.name)
+            line.add("created", statement.created.description)
+            line.add("genesis_key", statement.genesisKey.description)
+            line.add("log_key", statement.logKey.description)
+            try Output.print(line.text)
         } else {
             try Output.print(
                 "Made the log \(statement.origin) in \(path). Its genesis key is:", "",

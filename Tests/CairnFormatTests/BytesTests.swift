@@ -84,7 +84,7 @@ import Testing
             let value = random.next() >> UInt64(random.below(64))
             var text: [UInt8] = []
             text.append(decimal: value)
-            #expect(text.text == String(value))
+            check(text.text == String(value))
         }
     }
 

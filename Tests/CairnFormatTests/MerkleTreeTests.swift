@@ -66,26 +66,26 @@ private func recursiveRoot(_ leaves: ArraySlice<Digest>) -> Digest {
                     MerkleProof.verifyInclusion(
                         leaf: leaf, index: UInt64(index), size: UInt64(size), path: path, root: root)
                 }
-                #expect(path.count <= 6)
-                #expect(verifies(leaf, index, size, path, root))
-                #expect(!verifies(MerkleProofTests.other, index, size, path, root))
-                #expect(!verifies(leaf, index, size, path, MerkleProofTests.other))
-                #expect(!verifies(leaf, index, size, path + [MerkleProofTests.other], root))
+                check(path.count <= 6)
+                check(verifies(leaf, index, size, path, root))
+                check(!verifies(MerkleProofTests.other, index, size, path, root))
+                check(!verifies(leaf, index, size, path, MerkleProofTests.other))
+                check(!verifies(leaf, index, size, path + [MerkleProofTests.other], root))
                 if !path.isEmpty {
-                    #expect(!verifies(leaf, index, size, path.dropLast(), root))
-                    #expect(!verifies(leaf, index, size, Array(path.dropFirst()), root))
+                    check(!verifies(leaf, index, size, path.dropLast(), root))
+                    check(!verifies(leaf, index, size, Array(path.dropFirst()), root))
                 }
                 for changed in path.indices {
                     var path = path
                     path[changed] = MerkleProofTests.other
-                    #expect(!verifies(leaf, index, size, path, root))
+                    check(!verifies(leaf, index, size, path, root))
                 }
-                for wrong in 0..<41 where wrong != index { #expect(!verifies(leaf, wrong, size, path, root)) }
-                #expect(!verifies(leaf, index, index, path, root))
-                #expect(!verifies(leaf, index, 0, path, root))
+                for wrong in 0..<41 where wrong != index { check(!verifies(leaf, wrong, size, path, root)) }
+                check(!verifies(leaf, index, index, path, root))
+                check(!verifies(leaf, index, 0, path, root))
                 // Another size may lead along the same path (RFC 9162 does not bind it), but never with its own root.
                 for wrong in 1...40 where wrong != size {
-                    #expect(!verifies(leaf, index, wrong, path, MerkleProofTests.roots[wrong]))
+                    check(!verifies(leaf, index, wrong, path, MerkleProofTests.roots[wrong]))
                 }
             }
         }
@@ -100,22 +100,22 @@ private func recursiveRoot(_ leaves: ArraySlice<Digest>) -> Digest {
         for new in 1...40 {
             for old in 1...new {
                 let path = MerkleProof.consistency(from: old, in: MerkleProofTests.leaves[..<new])
-                #expect(verifies(old, new, path, roots[old], roots[new]))
-                #expect(!verifies(old, new, path, other, roots[new]))
-                #expect(!verifies(old, new, path, roots[old], other))
-                #expect(!verifies(old, new, path + [other], roots[old], roots[new]))
+                check(verifies(old, new, path, roots[old], roots[new]))
+                check(!verifies(old, new, path, other, roots[new]))
+                check(!verifies(old, new, path, roots[old], other))
+                check(!verifies(old, new, path + [other], roots[old], roots[new]))
                 if !path.isEmpty {
-                    #expect(!verifies(old, new, path.dropLast(), roots[old], roots[new]))
-                    #expect(!verifies(old, new, Array(path.dropFirst()), roots[old], roots[new]))
+                    check(!verifies(old, new, path.dropLast(), roots[old], roots[new]))
+                    check(!verifies(old, new, Array(path.dropFirst()), roots[old], roots[new]))
                 }
                 for changed in path.indices {
                     var path = path
                     path[changed] = other
-                    #expect(!verifies(old, new, path, roots[old], roots[new]))
+                    check(!verifies(old, new, path, roots[old], roots[new]))
                 }
                 for wrong in 0...40 {
-                    if wrong != old { #expect(!verifies(wrong, new, path, roots[wrong], roots[new])) }
-                    if wrong != new { #expect(!verifies(old, wrong, path, roots[old], roots[wrong])) }
+                    if wrong != old { check(!verifies(wrong, new, path, roots[wrong], roots[new])) }
+                    if wrong != new { check(!verifies(old, wrong, path, roots[old], roots[wrong])) }
                 }
             }
         }

@@ -63,6 +63,13 @@ extension Array where Element == UInt8 {
     }
 }
 
+/// `#expect` for inner loops, where describing every value would take most of the time.
+func check(
+    _ condition: Bool, _ comment: @autoclosure () -> String = "", sourceLocation: SourceLocation = #_sourceLocation
+) {
+    if !condition { Issue.record("\(comment())", sourceLocation: sourceLocation) }
+}
+
 /// The code of the error that `body` throws; nil if it throws none.
 func errorCode(_ body: () throws -> Void) -> FormatError.Code? {
     do {

@@ -66,7 +66,7 @@ import Testing
         ("a..b=1", 1, "'a..b=1'", "empty names"),
         (".a=1", 1, "'.a=1'", "empty names"),
         (#""a".=1"#, 1, "'\"'", "empty names"),
-        (#"a."b" c=1"#, 6, "'c=1'", "an operator"),
+        (#"a."b" c=1"#, 7, "'c=1'", "an operator"),
         (#"x ""  "#, 3, "'\"'", "not empty"),
         (#"a="b"#, 5, "the end of the text", "column 3"),
         (#"ab "c"#, 6, "the end of the text", "column 4"),

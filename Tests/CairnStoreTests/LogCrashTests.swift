@@ -56,11 +56,11 @@ struct LogCrashTests {
         }
     }
 
-    @Test(arguments: MemoryFileSystem.Fault.Progress.allCases)
+    /// What happened before an operation is all that counts: so each is cut off before it begins, and an append half-way.
+    @Test(arguments: [MemoryFileSystem.Fault.Progress.none, .half])
     func aCrashAtAnyOperationLosesNothingThatWasAcknowledged(progress: MemoryFileSystem.Fault.Progress) throws {
         let operations = try Self.operationsOfWorkload()
-        for (index, operation) in operations.enumerated() {
-            if progress == .half, !operation.hasPrefix("write") { continue }
+        for (index, operation) in operations.enumerated() where Self.isWorthACrash(operation, progress) {
             let clock = FakeTimeSource()
             let files = try Self.freshLog(clock)
             files.fail(index, MemoryFileSystem.Fault(kind: .powerLoss, progress: progress))
@@ -73,6 +73,122 @@ struct LogCrashTests {
             for seed in [0, 1, UInt64(index) * 2 + 2, UInt64(index) * 2 + 3] {
                 Self.recover(files.crash(seed: seed), clock, ledger, "operation \(index) (\(operation)), seed \(seed)")
             }
+        }
+    }
+
+    /// The file of before is mostly not there to be removed, so nothing changes between that and what follows.
+    private static func isWorthACrash(_ operation: String, _ progress: MemoryFileSystem.Fault.Progress) -> Bool {
+        progress == .half ? operation.hasPrefix("write") : !operation.hasPrefix("unlink")
+    }
+
+    /// A crash in a rotation, and, after the next start, one more at any operation of that start and a rotation.
+    @Test func twoCrashesInARowLoseNothing() throws {
+        var random = SeededRandom(printedBy: #function)
+        let steps: [Workload.Step] = [.submit(["a1", "a2"]), .rotate]
+        let clock = FakeTimeSource()
+        let base = try Self.freshLog(clock)
+        let whole = base.settled()
+        var writer = try TestWriter(whole, clock: clock)
+        let opened = whole.operationCount
+        #expect(try Workload.run(steps, &writer) == .done)
+        let operations = whole.operations
+        for first in opened..<operations.count where Self.isWorthACrash(operations[first], .none) {
+            let files = base.settled()
+            files.fail(first, MemoryFileSystem.Fault(kind: .powerLoss))
+            var writer = try TestWriter(files, clock: clock)
+            #expect(try Workload.run(steps, &writer) == .down)
+            let ledger = writer.ledger
+            for _ in 0..<4 {
+                let (seed, second) = (random.next() % 5, random.below(60))
+                let image = files.crash(seed: seed)
+                image.fail(second, MemoryFileSystem.Fault(kind: .powerLoss))
+                var after = ledger
+                if var writer = try? TestWriter(image, clock: clock, ledger: ledger) {
+                    _ = try Workload.run([.submit(["b1"]), .rotate, .submit(["b2"])], &writer)
+                    after = writer.ledger
+                }
+                let last = image.crash(seed: random.next() % 5)
+                Self.recover(last, clock, after, "operations \(first) (\(operations[first])) and \(second)")
+            }
+        }
+    }
+
+    /// The crash behind each of two seals, when the checkpoint is not written yet.
+    @Test func aSecondCrashBehindASealDoesNotLeaveTheCheckpointTwoSealsBehind() throws {
+        let clock = FakeTimeSource()
+        var files = try Self.freshLog(clock)
+        var ledger = Ledger()
+        for tag in ["a1", "b1", "c1"] {
+            var writer = try TestWriter(files, clock: clock, ledger: ledger)
+            let actions = try Self.actionsOfRotation(&writer, tag)
+            let index = try #require(
+                actions.firstIndex {
+                    if case .replace(FileNames.checkpoint, _, _) = $0 { true } else { false }
+                })
+            for action in actions[..<index] { try writer.performer.perform(action) }
+            ledger = writer.ledger
+            files = files.settled()
+        }
+        Self.recover(files, clock, ledger, "three times")
+    }
+
+    /// Commits an event and gives the actions of a rotation without doing them.
+    private static func actionsOfRotation(_ writer: inout TestWriter, _ tag: String) throws -> [Action] {
+        #expect(try writer.submit([tag]) == .done)
+        return writer.core.step(.rotate, now: writer.now)
+    }
+
+    @Test(arguments: MemoryFileSystem.Fault.Progress.allCases)
+    func aFullDiskIsWaitedFor(progress: MemoryFileSystem.Fault.Progress) throws {
+        let clock = FakeTimeSource()
+        let base = try Self.freshLog(clock)
+        let operations = try Self.operationsOfWorkload()
+        for (index, operation) in operations.enumerated() where !operation.hasPrefix("unlink") {
+            let files = base.settled()
+            files.fail(index, MemoryFileSystem.Fault(kind: .error(ENOSPC), progress: progress))
+            guard var writer = try? TestWriter(files, clock: clock) else {
+                // A start that fails changes nothing for the next.
+                Self.recover(files, clock, Ledger(), "opening, operation \(index) (\(operation))")
+                continue
+            }
+            let outcome = try Workload.run(Workload.steps, &writer)
+            // Nothing else may be done with an active segment whose sync failed, for whatever reason.
+            let halts = operation.hasPrefix("fdatasync") && operation.contains("ndjson.gz") && outcome == .halted
+            #expect(outcome == .done || halts, "operation \(index) (\(operation))")
+            if outcome == .done {
+                #expect(writer.ledger.order.count == 10)
+                do {
+                    try LogCheck(files).expect(writer.ledger)
+                } catch {
+                    Issue.record("operation \(index) (\(operation)), still running: \(error)")
+                }
+            }
+            Self.recover(files.crash(seed: UInt64(index)), clock, writer.ledger, "operation \(index) (\(operation))")
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func anIOErrorHaltsAndAStartFindsEverything(dropsUnsynced: Bool) throws {
+        let clock = FakeTimeSource()
+        let base = try Self.freshLog(clock)
+        let operations = try Self.operationsOfWorkload()
+        for (index, operation) in operations.enumerated() {
+            if operation.hasPrefix("unlink") || dropsUnsynced && !operation.hasPrefix("fdatasync") { continue }
+            let files = base.settled()
+            files.fail(index, MemoryFileSystem.Fault(kind: .error(EIO), dropsUnsynced: dropsUnsynced))
+            var ledger = Ledger()
+            if var writer = try? TestWriter(files, clock: clock) {
+                #expect(try Workload.run(Workload.steps, &writer) == .halted, "operation \(index) (\(operation))")
+                ledger = writer.ledger
+                let count = ledger.order.count
+                #expect(writer.step(.tick) == .done)
+                #expect(try writer.submit(["late"]) == .done)
+                #expect(writer.step(.rotate) == .done)
+                #expect(writer.ledger.order.count == count, "acknowledged after a halt")
+            }
+            // The process starts again while the machine goes on, or the machine starts again too.
+            Self.recover(files.settled(), clock, ledger, "operation \(index) (\(operation)), process")
+            Self.recover(files.crash(seed: UInt64(index)), clock, ledger, "operation \(index) (\(operation)), machine")
         }
     }
 }

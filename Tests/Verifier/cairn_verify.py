@@ -717,7 +717,7 @@ class LogVerifier:
             if link.key and found != (link.number, link.first, self.origin, link.previous, link.key.vkey):
                 self.find("TAMPERED", "the header is not that of the segment due here", link.first, link.number)
             if header.compatible:
-                self.note("UNKNOWN-FEATURE", f"compatible features {header.compatible:#x} were ignored", link.number)
+                self.find("UNVERIFIABLE", f"compatible features {header.compatible:#x} are unknown", link.first, link.number)
         if seal and whole:
             self.compare_with_seal(segment, seal, link.number)
 

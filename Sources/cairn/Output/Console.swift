@@ -1,4 +1,5 @@
 import CairnPlatform
+import Synchronization
 
 /// Standard output, in pieces large enough that a million lines do not cost a million system calls.
 final class Output {
@@ -59,31 +60,39 @@ enum Console {
 }
 
 /// One line of a terminal's standard error that is written over again and again; silent where that is no terminal.
-struct ProgressLine {
+/// Any thread may use it.
+final class ProgressLine: Sendable {
     private static let interval: Int64 = 200_000_000
+
+    private struct State {
+        var next: Int64 = 0
+        var isDirty = false
+    }
 
     private let isShown: Bool
     private let clock = SystemTimeSource()
-    private var next: Int64 = 0
-    private var isDirty = false
+    private let state = Mutex(State())
 
     init(isShown: Bool = StandardStream.error.isTerminal) {
         self.isShown = isShown
     }
 
     /// Shows what `text` says now, at most five times a second.
-    mutating func update(_ text: () -> String) {
+    func update(_ text: () -> String) {
         guard isShown else { return }
         let now = clock.monotonic()
-        guard now >= next else { return }
-        next = now + ProgressLine.interval
-        isDirty = true
-        Console.write("\r\u{1B}[K\(text())")
+        state.withLock { state in
+            guard now >= state.next else { return }
+            state = State(next: now + ProgressLine.interval, isDirty: true)
+            Console.write("\r\u{1B}[K\(text())")
+        }
     }
 
-    /// Removes it.
-    mutating func clear() {
-        if isDirty { Console.write("\r\u{1B}[K") }
-        isDirty = false
+    /// Removes it, so that other lines can be written.
+    func clear() {
+        state.withLock { state in
+            if state.isDirty { Console.write("\r\u{1B}[K") }
+            state.isDirty = false
+        }
     }
 }

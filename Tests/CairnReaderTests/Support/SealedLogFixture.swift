@@ -130,7 +130,7 @@ final class SealedLogFixture {
         let head = Head(
             origin: origin, number: number ?? self.number, firstSequence: first ?? self.first,
             count: count ?? builder.count, root: root ?? builder.tree.root, time: clock)
-        files.put(FileNames.head, try self.key(key ?? self.number).sign(head.text))
+        files.put(FileNames.head, try self.key(key ?? number ?? self.number).sign(head.text))
     }
 
     /// Footer and index: what precedes a seal.
@@ -253,5 +253,20 @@ final class SealedLogFixture {
     ) throws -> Verification {
         let options = VerifyOptions(genesisKey: key, checkpoint: checkpoint, threads: threads)
         return try Verifier(directory, options: options).run()
+    }
+}
+
+extension SealedLogFixture {
+    /// The lines of a segment file with all its members good; nil for any other.
+    static func lines(of data: [UInt8]) -> [UInt8]? {
+        let path = "segments/x"
+        var lines: [UInt8] = []
+        var all: [UInt8] = []
+        guard let reader = try? SegmentReader(MemoryTree([path: data]), path: path) else { return nil }
+        while let item = try? reader.next(into: &lines) {
+            guard case .block = item else { return all }
+            all += lines
+        }
+        return nil
     }
 }

@@ -213,6 +213,7 @@ final class MemoryFileSystem: FileSystem {
                 do throws(IOFailure) {
                     outcome = .success(try body(&state, fault))
                 } catch {
+                    if case .powerLoss = fault?.kind { state.isDown = true }
                     return .failure(error)
                 }
             }

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import CairnDaemon
+@testable import CairnPlatform
 
 /// Far above the descriptors that the test process uses, where systemd has 3.
 private let first: Int32 = 700

@@ -130,8 +130,8 @@ private struct SocketAddress: Sendable {
         guard let first = path.first, first == UInt8(ascii: "/") || first == UInt8(ascii: "@"), path.count > 1 else {
             throw ServiceManagerError("NOTIFY_SOCKET is “\(name)”: expected a path, or @ and a name")
         }
-        guard path.count <= SocketPath.largest else {
-            throw ServiceManagerError("NOTIFY_SOCKET is longer than \(SocketPath.largest) bytes: “\(name)”")
+        guard path.count <= UnixConnection.maximumPathBytes else {
+            throw ServiceManagerError("NOTIFY_SOCKET is longer than \(UnixConnection.maximumPathBytes) bytes: “\(name)”")
         }
         if first == UInt8(ascii: "@") { path[0] = 0 }
         self.path = path

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@testable import CairnDaemon
+@testable import CairnPlatform
 
 /// The other end: a bound datagram socket, as systemd has it.
 private final class NotifySocket: Sendable {

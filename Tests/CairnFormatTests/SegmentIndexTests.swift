@@ -1,0 +1,233 @@
+@testable import CairnFormat
+import Testing
+
+/// One event as the index builder is told of it, and where its block ends.
+private struct Fact {
+    var facts = EventFacts()
+    var time = Time(nanoseconds: 0)
+    var received = Time(nanoseconds: 0)
+    var tokens: [UInt64] = []
+    /// Bytes of the lines of the block that this event ends; 0: the block goes on.
+    var blockSize: UInt32 = 0
+}
+
+private func header(_ events: ArraySlice<Fact>, first: UInt64) -> BlockHeader {
+    BlockHeader(
+        compressedSize: UInt32(events.count) + 7, size: events.last?.blockSize ?? 0, count: UInt32(events.count),
+        firstSequence: first, durable: 0, leastTime: events.map(\.time).min() ?? Time(nanoseconds: 0),
+        greatestTime: events.map(\.time).max() ?? Time(nanoseconds: 0),
+        firstReceived: events.first?.received ?? Time(nanoseconds: 0), root: .zero, checksum: 0)
+}
+
+/// The index of these events, and the blocks with their offsets.
+private func build(_ events: [Fact], modules: ModuleTable) -> (file: [UInt8], blocks: [(BlockHeader, UInt64, Range<Int>)]) {
+    var builder = IndexBuilder()
+    var blocks: [(BlockHeader, UInt64, Range<Int>)] = []
+    var (start, offset) = (0, UInt64(300))
+    for (index, event) in events.enumerated() {
+        builder.append(event.facts, time: event.time, received: event.received, tokens: event.tokens[...])
+        guard event.blockSize > 0 else { continue }
+        let header = header(events[start...index], first: 1000 + UInt64(start))
+        builder.closeBlock(header, offset: offset)
+        blocks.append((header, offset, start..<(index + 1)))
+        offset += UInt64(header.memberSize)
+        start = index + 1
+    }
+    return (builder.finish(firstSequence: 1000, count: UInt64(events.count), modules: modules), blocks)
+}
+
+private func modules(_ count: Int) -> ModuleTable {
+    var table = ModuleTable()
+    for number in 0..<count { _ = Array("module\(number)".utf8).withUnsafeBytes { table.insert($0) } }
+    return table
+}
+
+@Suite struct SegmentIndexTests {
+    private static func events(_ random: inout SeededRandom, sizes: [UInt32], perBlock: Int, modules: Int) -> [Fact] {
+        var events: [Fact] = []
+        for size in sizes {
+            for number in 0...random.below(perBlock) {
+                var event = Fact()
+                event.facts.module = UInt16(random.below(modules))
+                event.facts.status = random.element(EventStatus.allCases)
+                event.facts.severity = random.element(EventSeverity.allCases)
+                event.facts.hasID = random.below(2) == 0
+                event.facts.opaque = random.below(10) == 0 ? 1 << UInt16(1 + random.below(9)) : 0
+                event.time = Time(nanoseconds: Int64(random.below(5)) * Time.perHour - 2 * Time.perHour + Int64(number))
+                event.received = Time(nanoseconds: Int64(events.count))
+                event.tokens = (0..<random.below(4)).map { _ in random.next() }
+                events.append(event)
+            }
+            events[events.count - 1].blockSize = size
+        }
+        return events
+    }
+
+    /// Sizes of blocks and the spans that they make.
+    @Test(arguments: [
+        ([], []), ([1], [1]), ([262_144], [1]), ([262_145], [1]), ([2_097_152], [1]), ([1, 1, 1], [3]),
+        ([100_000, 162_144], [2]), ([100_000, 162_143], [2]), ([100_000, 162_145], [1, 1]),
+        ([100_000, 100_000, 62_144, 1], [3, 1]), ([100_000, 100_000, 100_000, 1], [2, 2]),
+        ([5, 262_144, 5], [1, 1, 1]), ([5, 1_000_000, 5, 5], [1, 1, 2]), ([262_144, 262_144], [1, 1]),
+        ([200_000, 200_000, 200_000], [1, 1, 1]), ([300_000, 5, 5], [1, 2]),
+    ] as [([UInt32], [UInt32])])
+    func cutsSpans(_ sizes: [UInt32], _ spans: [UInt32]) throws {
+        let events = sizes.map { Fact(blockSize: $0) }
+        let index = try SegmentIndex(build(events, modules: modules(1)).file)
+        #expect(index.spans.map(\.blocks) == spans)
+        for span in index.spans { #expect(span.size <= 262_144 || span.blocks == 1) }
+    }
+
+    @Test func saysWhatANaiveCountSays() throws {
+        var random = SeededRandom()
+        for _ in 0..<12 {
+            let table = modules(random.element([1, 3, 70, 1024]))
+            let sizes = (0..<random.below(20)).map { _ in UInt32(1 + random.below(200_000)) }
+            let events = Self.events(&random, sizes: sizes, perBlock: 30, modules: table.count)
+            let (file, blocks) = build(events, modules: table)
+            let index = try SegmentIndex(file)
+            #expect((index.firstSequence, index.count) == (1000, UInt64(events.count)))
+            #expect(index.modules.names == table.names)
+            try Self.compareCells(index, events)
+            var block = 0
+            for span in index.spans {
+                let own = blocks[block..<(block + Int(span.blocks))]
+                block += Int(span.blocks)
+                Self.compare(span, own, events, index, &random)
+            }
+            #expect(block == blocks.count)
+        }
+    }
+
+    private static func compareCells(_ index: SegmentIndex, _ events: [Fact]) throws {
+        struct Key: Hashable { var hour: Int64, module: UInt16, status: UInt8, severity: UInt8 }
+        var counts: [Key: UInt64] = [:]
+        for event in events {
+            let hour = Int64((Double(event.time.nanoseconds) / Double(Time.perHour)).rounded(.down))
+            counts[
+                Key(
+                    hour: hour, module: event.facts.module, status: event.facts.status.rawValue,
+                    severity: event.facts.severity.rawValue), default: 0] += 1
+        }
+        let cells = try #require(index.cells)
+        #expect(cells.count == counts.count)
+        for cell in cells {
+            let key = Key(hour: cell.hour, module: cell.module, status: cell.status, severity: cell.severity)
+            check(counts[key] == cell.count)
+        }
+        let order = cells.map { ($0.hour, $0.module, $0.status, $0.severity) }
+        check(zip(order, order.dropFirst()).allSatisfy { $0 < $1 })
+    }
+
+    private static func compare(
+        _ span: IndexSpan, _ blocks: ArraySlice<(BlockHeader, UInt64, Range<Int>)>, _ events: [Fact],
+        _ index: SegmentIndex, _ random: inout SeededRandom
+    ) {
+        guard let first = blocks.first, let last = blocks.last else { return }
+        let own = events[first.2.lowerBound..<last.2.upperBound]
+        #expect(span.offset == first.1)
+        #expect(span.length == last.1 + UInt64(last.0.memberSize) - first.1)
+        #expect(span.firstSequence == first.0.firstSequence)
+        #expect(span.endSequence == last.0.endSequence)
+        #expect(span.size == blocks.reduce(0) { $0 + $1.0.size })
+        #expect(Int(span.identified) == own.filter(\.facts.hasID).count)
+        #expect(span.leastTime == own.map(\.time).min())
+        #expect(span.greatestTime == own.map(\.time).max())
+        #expect(span.firstReceived == own.first?.received)
+        #expect(span.lastReceived == own.last?.received)
+        #expect(span.statuses == own.reduce(0) { $0 | 1 << UInt16($1.facts.status.rawValue) })
+        #expect(span.severities == own.reduce(0) { $0 | 1 << UInt16($1.facts.severity.rawValue) })
+        #expect(span.opaque == own.reduce(0) { $0 | $1.facts.opaque })
+        for module in 0..<(1024 as UInt16) {
+            check(span.modules.contains(module) == own.contains { $0.facts.module == module })
+        }
+        for token in own.flatMap(\.tokens) { check(index.mayContain(token, in: span)) }
+        var wrong = 0
+        for _ in 0..<1000 where index.mayContain(random.next(), in: span) { wrong += 1 }
+        #expect(wrong < 60)
+    }
+
+    /// Hostile times make a cell for every event: 65,536 are counted, one more gives up counting.
+    @Test(arguments: [(65_535, false), (65_536, false), (65_537, true), (70_000, true)])
+    func tooManyCells(_ count: Int, _ isIncomplete: Bool) throws {
+        var events = (0..<count).map { Fact(time: Time(nanoseconds: Int64($0 - 30_000) * Time.perHour)) }
+        // Cells that are known already count on, also behind the limit.
+        events += [events[0], events[1], events[0]]
+        events[events.count - 1].blockSize = 1000
+        let file = build(events, modules: modules(1)).file
+        #expect(file[10] == (isIncomplete ? 1 : 0))
+        let index = try SegmentIndex(file)
+        #expect((index.cells == nil) == isIncomplete)
+        #expect(index.count == UInt64(events.count))
+        if let cells = index.cells {
+            #expect(cells.count == count)
+            #expect(cells.reduce(0) { $0 + $1.count } == UInt64(events.count))
+            #expect(cells.first?.count == 3)
+        } else {
+            #expect(file.count < 1000)
+        }
+    }
+
+    @Test func everyByteCounts() throws {
+        var random = SeededRandom()
+        let events = Self.events(&random, sizes: [200_000, 100_000, 5], perBlock: 3, modules: 3)
+        let file = build(events, modules: modules(3)).file
+        try expectEveryChangeRefused(file) { _ = try SegmentIndex(Array($0)) }
+        expectEveryCutRefused(file) { _ = try SegmentIndex(Array($0)) }
+        #expect(errorCode { _ = try SegmentIndex(file + [0]) } != nil)
+    }
+
+    /// Files whose CRC-32C is right and which are wrong all the same: offset, value, code.
+    @Test(arguments: [
+        (0, 0x43, .malformed), (8, 2, .unsupported), (9, 1, .unsupported), (10, 2, .malformed), (11, 0x80, .malformed),
+        (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (32, 4, .malformed), (33, 8, .malformed),
+        (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
+        (48, 8, .malformed), (48, 200, .malformed), (57, 0x6D, .malformed), (72 + 74, 1, .malformed),
+        (72 + 80, 1, .malformed), (72 + 84, 0xFF, .malformed), (72 + 88, 1, .malformed),
+        (72 + 224 + 12, 1, .malformed), (72 + 224 + 16, 0, .malformed),
+    ] as [(Int, UInt8, FormatError.Code)])
+    func forgedFilesAreRefused(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
+        var events = [Fact(), Fact(), Fact(blockSize: 1000)]
+        for number in events.indices { events[number].facts.module = UInt16(number) }
+        var file = build(events, modules: modules(3)).file
+        #expect(file.count == 48 + 3 * 8 + 224 + 3 * 24 + 32 + 4)
+        file[offset] = file[offset] == value ? value ^ 1 : value
+        file.removeLast(4)
+        file.append(littleEndian: Checksum.crc32c(file))
+        #expect(errorCode { _ = try SegmentIndex(file) } == code)
+    }
+
+    @Test func cellsStandInOrder() throws {
+        var events = [Fact(), Fact(), Fact(blockSize: 1000)]
+        for number in events.indices { events[number].facts.module = UInt16(number) }
+        var file = build(events, modules: modules(3)).file
+        let cells = 48 + 3 * 8 + 224
+        let (first, second) = (Array(file[cells..<(cells + 24)]), Array(file[(cells + 24)..<(cells + 48)]))
+        for order in [second + first, first + first] {
+            file.replaceSubrange(cells..<(cells + 48), with: order)
+            file.removeLast(4)
+            file.append(littleEndian: Checksum.crc32c(file))
+            #expect(errorCode { _ = try SegmentIndex(file) } == .malformed)
+        }
+    }
+
+    @Test func emptyIndex() throws {
+        let index = try SegmentIndex(build([], modules: ModuleTable()).file)
+        #expect(index.spans.isEmpty)
+        #expect(index.cells == [])
+        #expect(index.modules.count == 0)
+    }
+
+    @Test func moduleBits() {
+        var bits = ModuleBits()
+        for module in [0, 1, 63, 64, 1023] as [UInt16] {
+            #expect(!bits.contains(module))
+            bits.insert(module)
+            #expect(bits.contains(module))
+        }
+        var bytes: [UInt8] = []
+        bits.append(to: &bytes)
+        #expect(bytes.count == 128)
+        #expect((bytes[0], bytes[7], bytes[8], bytes[127]) == (3, 0x80, 1, 0x80))
+    }
+}

@@ -1,0 +1,52 @@
+import CairnPlatform
+import Glibc
+import Testing
+
+/// Tests of the real daemon, from outside: each starts a process of its own and stops it by its number. They run one
+/// after the other, because each loads the machine.
+@Suite(.serialized) struct EndToEnd {}
+
+/// What the machine and the caller allow.
+enum Environment {
+    /// `CAIRN_LONG=1`: the full amounts, for a machine that has the time.
+    static let isLong = ProcessEnvironment.value("CAIRN_LONG") == "1"
+
+    static let isRoot = ProcessEnvironment.userID == 0
+
+    /// Whether the independent verifier can run.
+    static let hasVerifier = succeeds(["python3", "-c", "import cryptography"])
+
+    static let canMount = isRoot && has("mount") && has("unshare") && succeeds(["unshare", "--mount", "true"])
+
+    static func has(_ tool: String) -> Bool { succeeds(["sh", "-c", "command -v \(tool)"]) }
+
+    private static func succeeds(_ command: [String]) -> Bool {
+        (try? ChildProcess.run(command).end) == .exited(0)
+    }
+}
+
+/// Why a test gives up waiting; the times are for hangs only and far above what is usual.
+struct Timeout: Error, CustomStringConvertible {
+    let description: String
+}
+
+/// A directory of a test's own, removed when the last reference goes.
+final class Scratch: Sendable {
+    let path: String
+
+    init() throws {
+        path = try ScratchDirectory.create(prefix: "cairn-end-to-end-")
+    }
+
+    deinit { try? ScratchDirectory.remove(path) }
+}
+
+/// Asks again and again, until the answer is yes.
+func eventually(within seconds: Double = 60, _ what: String, _ condition: () throws -> Bool) throws {
+    let clock = ContinuousClock()
+    let deadline = clock.now + .seconds(seconds)
+    while try !condition() {
+        guard clock.now < deadline else { throw Timeout(description: "it took too long: \(what)") }
+        usleep(10_000)
+    }
+}
