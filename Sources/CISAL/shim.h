@@ -10,7 +10,8 @@
 
 /* Room for a deflate state and the buffer that level 1 wants; freed with free(). NULL when memory is short. */
 static inline void *cairn_isal_deflate_create(void) {
-    struct isal_zstream *stream = (struct isal_zstream *)malloc(sizeof(*stream) + ISAL_DEF_LVL1_DEFAULT);
+    /* Zeroed: isal_deflate_stateless_init() leaves hist_bits as it is, and garbage there narrows the window. */
+    struct isal_zstream *stream = (struct isal_zstream *)calloc(1, sizeof(*stream) + ISAL_DEF_LVL1_DEFAULT);
     return stream;
 }
 

@@ -100,6 +100,8 @@ extension Configuration {
         result.socket = running.socket
         result.control.path = running.control.path
         result.control.mode = running.control.mode
+        result.idempotency = running.idempotency
+        result.log = running.log
         return result
     }
 }
@@ -147,7 +149,8 @@ extension Configuration {
             found.append(
                 Conflict(
                     key: "control.path", other: "directory",
-                    message: "\(controlPath) is longer than \(UnixConnection.maximumPathBytes) bytes, the limit of unix(7): "
+                    message:
+                        "\(controlPath) is longer than \(UnixConnection.maximumPathBytes) bytes, the limit of unix(7): "
                         + "set control.path to a shorter path"))
         }
         return found

@@ -6,9 +6,9 @@ internal import NIOPosix
 
 /// The control socket: one request a line, one answer a line. Protocol.md is the norm.
 final class ControlServer: @unchecked Sendable {
-    // @unchecked: `listener` is touched by start and stop only, which their caller calls one after the other.
+    // @unchecked: what varies is touched by start and stop only, which their caller calls one after the other.
     private let loop: any EventLoop
-    private var listener: (any Channel)?
+    private var listener: (channel: any Channel, path: String)?
     private let commands: any ControlCommands
 
     init(loop: any EventLoop, commands: any ControlCommands) {
@@ -19,6 +19,7 @@ final class ControlServer: @unchecked Sendable {
     func start(path: String, mode: UInt32) throws {
         let commands = commands
         let bootstrap = ServerBootstrap(group: loop)
+            .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 SocketBinding.peer(of: channel).flatMapThrowing { peer in
@@ -26,11 +27,13 @@ final class ControlServer: @unchecked Sendable {
                         ControlConnection(peer: peer, commands: commands))
                 }
             }
-        listener = try SocketBinding.bind(bootstrap, path: path, mode: mode)
+        listener = (try SocketBinding.bind(bootstrap, path: path, mode: mode), path)
     }
 
     func stop() {
-        try? listener?.close().wait()
+        guard let (channel, path) = listener else { return }
+        try? SocketFile.remove(path)
+        try? channel.close().wait()
         listener = nil
     }
 }
@@ -44,7 +47,8 @@ protocol ControlCommands: Sendable {
     func sync(_ done: @escaping @Sendable ([UInt8]) -> Void)
 }
 
-/// One client of the control socket.
+/// One client of the control socket. Its requests are carried out one after the other, so answers come in their order;
+/// it is read only while none waits and it takes its answers.
 final class ControlConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -54,8 +58,12 @@ final class ControlConnection: ChannelInboundHandler {
 
     private let peer: PeerCredentials
     private let commands: any ControlCommands
+    private var context: ChannelHandlerContext?
     private var framer = LineFramer(limit: requestBytes)
-    private var waiting = 0
+    /// Commands that wait for those before them; nil for a line that is no request.
+    private var requests: ArraySlice<String?> = []
+    private var isBusy = false
+    private var wantsRead = false
     private var inputEnded = false
 
     init(peer: PeerCredentials, commands: any ControlCommands) {
@@ -63,49 +71,84 @@ final class ControlConnection: ChannelInboundHandler {
         self.commands = commands
     }
 
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func channelActive(context: ChannelHandlerContext) {
+        wantsRead = true
+        proceed()
+    }
+
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            framer.push(bytes) { answer($0, context) }
+            framer.push(bytes) { requests.append(ControlConnection.command($0)) }
         }
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        wantsRead = true
+        proceed()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) { proceed() }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed? = event as? ChannelEvent else { return }
-        framer.finish { answer($0, context) }
+        framer.finish { requests.append(ControlConnection.command($0)) }
         inputEnded = true
-        closeIfDone(context)
+        proceed()
     }
+
+    func channelInactive(context: ChannelHandlerContext) { self.context = nil }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    private func answer(_ line: LineFramer.Line, _ context: ChannelHandlerContext) {
-        guard case .whole(let bytes) = line, let command = ControlConnection.command(bytes) else {
-            reply(ControlAnswer.failure("bad_request", "a request is {\"command\":\"status|rotate|sync\"}"), context)
-            return
+    private func proceed() {
+        guard let context, context.channel.isActive else { return }
+        while !isBusy, context.channel.isWritable, let request = requests.popFirst() { answer(request, context) }
+        guard !isBusy, requests.isEmpty else { return }
+        if inputEnded {
+            // Behind all that the client has not taken yet.
+            let channel = context.channel
+            let rest = wrapOutboundOut(channel.allocator.buffer(capacity: 0))
+            context.writeAndFlush(rest).whenComplete { _ in channel.close(promise: nil) }
+        } else if wantsRead, context.channel.isWritable {
+            wantsRead = false
+            context.read()
         }
+    }
+
+    private func answer(_ command: String?, _ context: ChannelHandlerContext) {
         switch command {
-        case "status":
+        case nil:
+            reply(ControlAnswer.failure("bad_request", "a request is {\"command\":\"status|rotate|sync\"}"), context)
+        case "status"?:
             reply(commands.status(), context)
-        case "rotate", "sync":
+        case let command? where command == "rotate" || command == "sync":
             guard commands.isAllowed(peer) else {
                 reply(
                     ControlAnswer.failure(
                         "not_allowed", "uid \(peer.uid) may not \(command): add it to control.uids"), context)
                 return
             }
-            waiting += 1
+            isBusy = true
             let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
             let done: @Sendable ([UInt8]) -> Void = { bytes in
                 bound.eventLoop.execute {
                     let (connection, context) = bound.value
-                    connection.waiting -= 1
+                    connection.isBusy = false
                     connection.reply(bytes, context)
+                    connection.proceed()
                 }
             }
             if command == "rotate" { commands.rotate(by: peer, done) } else { commands.sync(done) }
-        default:
+        case let command?:
             reply(ControlAnswer.failure("bad_request", "there is no command \"\(command)\""), context)
         }
+    }
+
+    private static func command(_ line: LineFramer.Line) -> String? {
+        guard case .whole(let bytes) = line else { return nil }
+        return command(bytes)
     }
 
     private static func command(_ line: UnsafeRawBufferPointer) -> String? {
@@ -128,11 +171,6 @@ final class ControlConnection: ChannelInboundHandler {
         buffer.writeBytes(bytes)
         buffer.writeInteger(UInt8(ascii: "\n"))
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        closeIfDone(context)
-    }
-
-    private func closeIfDone(_ context: ChannelHandlerContext) {
-        if inputEnded, waiting == 0 { context.close(promise: nil) }
     }
 }
 

@@ -16,12 +16,17 @@ package struct DaemonService: Service {
     package init(
         _ loaded: LoadedConfiguration, reload: @escaping @Sendable () throws -> LoadedConfiguration,
         environment: [String: String], logger: Logger
-    ) throws {
+    ) throws(DaemonError) {
         self.loaded = loaded
         self.reload = reload
         self.logger = logger
-        notification = try ServiceNotification(environment: environment)
-        eventSocket = try InheritedSockets.take(environment: environment).first?.descriptor
+        do throws(ServiceManagerError) {
+            notification = try ServiceNotification(environment: environment)
+            let sockets = try InheritedSockets.take(environment: environment)
+            eventSocket = (sockets.first { $0.name == "events" } ?? sockets.first)?.descriptor
+        } catch {
+            throw DaemonError(.configuration, "\(error)")
+        }
     }
 
     /// Runs until it is told to stop; throws a `DaemonError` when it cannot go on.

@@ -18,7 +18,6 @@ package final class EmbeddedDaemon: Sendable {
         var group: MultiThreadedEventLoopGroup
         var lock: any DirectoryLock
         var since: Time
-        var ownsEventSocket: Bool
     }
 
     private let logger: Logger
@@ -55,22 +54,30 @@ package final class EmbeddedDaemon: Sendable {
         let loopGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let events = EventServer(loop: loopGroup.next(), configuration: configuration, logger: logger)
         do {
+            let isNew = try files.status(FileNames.origin) == nil
             let opened = try opening.open(creating: name(configuration))
+            if isNew {
+                let (name, key) = (opened.core.origin.origin.name, opened.core.origin.genesisKey)
+                logger.notice("created the log \(name); keep its first key off this host, to verify it by: \(key)")
+            }
+            for event in opened.events { logger.warning("\(String(decoding: event, as: UTF8.self))") }
             let writer = try StoreWriter(
                 opened, events: [startEvent(configuration)], time: time,
                 observer: Observer(events: events, logger: logger, failed: { [self] in fail($0) }))
             let control = ControlServer(loop: loopGroup.next(), commands: Commands(daemon: self))
             running.withLock {
                 $0 = Running(
-                    writer: writer, events: events, control: control, group: loopGroup, lock: lock, since: now.wall,
-                    ownsEventSocket: eventSocket == nil)
+                    writer: writer, events: events, control: control, group: loopGroup, lock: lock, since: now.wall)
             }
             progress("listening")
             try control.start(path: configuration.controlPath, mode: configuration.control.mode)
             try events.start(writer: writer, descriptor: eventSocket)
         } catch {
             stop()
-            throw EmbeddedDaemon.daemonError(error)
+            var failure = EmbeddedDaemon.daemonError(error)
+            // What the store says names files within the log.
+            if error is StoreError { failure.message = "\(configuration.directory): \(failure.message)" }
+            throw failure
         }
         logger.notice("ready: log \(configuration.directory), socket \(configuration.socket.path)")
     }
@@ -78,15 +85,11 @@ package final class EmbeddedDaemon: Sendable {
     /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
     package func stop() {
         guard let parts = running.withLock({ $0.take() }) else { return }
-        let configuration = configuration.withLock { $0 }
         parts.control.stop()
         parts.events.stop(within: 10)
         try? parts.writer.submit(own: [OwnEvent.line(action: "daemon.stopped")])
         parts.writer.close()
         try? parts.group.syncShutdownGracefully()
-        // Names of sockets that this daemon made; one that systemd made stays for the next.
-        if parts.ownsEventSocket { try? SocketFile.remove(configuration.socket.path) }
-        try? SocketFile.remove(configuration.controlPath)
         parts.lock.release()
     }
 
@@ -233,7 +236,10 @@ package final class EmbeddedDaemon: Sendable {
             guard let parts = daemon.running.withLock({ $0 }) else {
                 return done(ControlAnswer.failure("unavailable", "the daemon is stopping"))
             }
-            parts.writer.sync {
+            parts.writer.sync { isDurable in
+                guard isDurable else {
+                    return done(ControlAnswer.failure("unavailable", "the log cannot be written any more"))
+                }
                 let durable = parts.writer.status.durable
                 done(ControlAnswer.success([("durable_seq", durable == 0 ? .none : .number(durable - 1))]))
             }
@@ -275,7 +281,6 @@ extension StoreCore.Phase {
         case .idle: "idle"
         case .performing: "committing"
         case .suspended: "suspended"
-        case .stopped: "stopped"
         case .halted: "halted"
         }
     }

@@ -27,6 +27,12 @@ final class EventConnection: ChannelInboundHandler {
 
     enum Mode { case undecided, plain, acknowledged }
 
+    /// Bytes of memory that a line takes beside its own while it waits: so also lines that store nothing count.
+    private static let bytesPerLine = 128
+    /// Bytes that are read of one client once the server stops: more than the kernel holds of it (net.core.wmem_default
+    /// is 208 KiB), and a bound for one that never ends.
+    private static let drainBytes = 1 << 20
+
     let ticket: UInt64
     private let peer: PeerCredentials
     private let surroundings: Surroundings
@@ -36,13 +42,14 @@ final class EventConnection: ChannelInboundHandler {
     private var framer: LineFramer
     private var batch = EventBatch()
     private var encoder = AnswerEncoder()
-    /// Bytes and submissions that are not answered yet.
-    private var outstanding = (bytes: 0, submissions: 0)
+    /// Bytes of memory of each submission that is not answered yet, in order, and their sum.
+    private var outstanding: (each: [Int], sum: Int) = ([], 0)
     private var wantsRead = false
     private var inputEnded = false
     private var announced = false
     /// Set when the server stops: what the kernel still holds is read, then the connection closes.
     private var isDraining = false
+    private var drainedBytes = 0
     private var readSomething = false
 
     init(ticket: UInt64, peer: PeerCredentials, surroundings: Surroundings) {
@@ -64,6 +71,7 @@ final class EventConnection: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         readSomething = true
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
+            if isDraining { drainedBytes += bytes.count }
             framer.push(bytes) { line in take(line) }
         }
     }
@@ -71,6 +79,7 @@ final class EventConnection: ChannelInboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         submit()
         wantsRead = true
+        if drainedBytes > EventConnection.drainBytes { return endInput(isCutOff: true) }
         resume()
     }
 
@@ -127,8 +136,9 @@ final class EventConnection: ChannelInboundHandler {
         let submission = Submission(
             ticket: ticket, uid: peer.uid, pid: peer.pid, batch: batch,
             wantsReceipts: wantsReceipts && mode == .acknowledged)
-        outstanding.bytes += batch.bytes.count
-        outstanding.submissions += 1
+        let bytes = batch.bytes.count + batch.entries.count * EventConnection.bytesPerLine
+        outstanding.each.append(bytes)
+        outstanding.sum += bytes
         batch = EventBatch()
         surroundings.writer.submit(submission)
     }
@@ -144,17 +154,21 @@ final class EventConnection: ChannelInboundHandler {
         if let executable = PeerProcess.executable(of: peer.pid) { details["exe"] = .text(executable) }
         if let group = PeerProcess.controlGroup(of: peer.pid) {
             details["cgroup"] = .text(group)
-            if let unit = group.split(separator: "/").last(where: { $0.contains(".") }) { details["unit"] = .text(String(unit)) }
+            if let unit = group.split(separator: "/").last(where: { $0.contains(".") }) {
+                details["unit"] = .text(String(unit))
+            }
         }
         let line = OwnEvent.line(action: "connection.opened", details: details)
         // The line is one of our own and cannot be refused; if memory ran out for it, the client's lines still count.
         try? surroundings.writer.submit(own: [line])
     }
 
-    private func endInput() {
+    /// `isCutOff`: it is not the client that ends it. One that gets answers then gets none for a line of which half is
+    /// here, and sends it again; of one that does not, the half is kept.
+    private func endInput(isCutOff: Bool = false) {
         guard !inputEnded else { return }
         inputEnded = true
-        framer.finish { line in take(line) }
+        if !isCutOff || mode != .acknowledged { framer.finish { line in take(line) } }
         submit()
         closeIfDone()
     }
@@ -162,7 +176,7 @@ final class EventConnection: ChannelInboundHandler {
     /// Reads on if it is time to. Called whenever something changed that it depends on.
     func resume() {
         guard wantsRead, !inputEnded, let context, context.channel.isActive else { return }
-        guard outstanding.bytes < surroundings.connectionBytes, context.channel.isWritable, surroundings.mayRead()
+        guard outstanding.sum < surroundings.connectionBytes, context.channel.isWritable, surroundings.mayRead()
         else { return }
         wantsRead = false
         context.read()
@@ -171,8 +185,8 @@ final class EventConnection: ChannelInboundHandler {
     // MARK: Answering
 
     func deliver(_ answer: Answer) {
-        outstanding.bytes -= answer.bytes
-        outstanding.submissions -= 1
+        // They come in the order of the submissions.
+        outstanding.sum -= outstanding.each.removeFirst()
         if mode == .acknowledged { write { encoder.append(answer.runs, to: &$0) } }
         closeIfDone()
         resume()
@@ -192,8 +206,11 @@ final class EventConnection: ChannelInboundHandler {
     }
 
     private func closeIfDone() {
-        guard inputEnded, outstanding.submissions == 0 else { return }
-        context?.close(promise: nil)
+        guard inputEnded, outstanding.each.isEmpty, let context else { return }
+        // Behind all that the client has not taken yet.
+        let rest = context.channel.allocator.buffer(capacity: 0)
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(rest)).whenComplete { _ in channel.close(promise: nil) }
     }
 
     // MARK: Stopping
@@ -201,18 +218,19 @@ final class EventConnection: ChannelInboundHandler {
     /// The server stops: reads what the kernel holds already, and takes the end of that for the end of the input.
     func drain() {
         isDraining = true
-        readSomething = false
+        // The loop has not looked at it since: what is there is read before the next call but one.
+        readSomething = true
         resume()
     }
 
     /// Called again and again while the server stops; closes once nothing more comes.
     func drainFurther() {
-        guard isDraining, !inputEnded else { return }
+        guard isDraining, !inputEnded, let context, context.channel.isActive else { return }
         if readSomething {
             readSomething = false
             resume()
-        } else if !wantsRead || context == nil {
-            endInput()
+        } else if !wantsRead {
+            endInput(isCutOff: true)
         }
     }
 

@@ -18,6 +18,10 @@ final class EventServer: @unchecked Sendable {
     private var connections: [UInt64: EventConnection] = [:]
     private var lastTicket: UInt64 = 0
     private var suspension: String?
+    /// Whether the daemon stops, and only hears out who is there.
+    private var isStopping = false
+    /// The name of the socket, if this made it. Written by `start` only, before anybody else looks.
+    private var boundPath: String?
     /// Number of open connections, for others to read.
     let openConnections = Atomic<Int>(0)
 
@@ -44,6 +48,7 @@ final class EventServer: @unchecked Sendable {
         } else {
             channel = try SocketBinding.bind(
                 bootstrap, path: configuration.socket.path, mode: configuration.socket.mode)
+            boundPath = configuration.socket.path
         }
         loop.execute { self.listener = channel }
     }
@@ -78,6 +83,7 @@ final class EventServer: @unchecked Sendable {
             try channel.pipeline.syncOperations.addHandler(connection)
             self.connections[ticket] = connection
             self.openConnections.store(self.connections.count, ordering: .relaxed)
+            if self.isStopping { connection.drain() }
         }.nonisolated()
     }
 
@@ -125,8 +131,9 @@ final class EventServer: @unchecked Sendable {
         loop.execute {
             self.suspension = reason
             for connection in self.connections.values {
-                connection.notifyUnavailable("the log cannot be written any more (\(reason)); lines without an answer "
-                    + "are not stored")
+                connection.notifyUnavailable(
+                    "the log cannot be written any more (\(reason)); lines without an answer "
+                        + "are not stored")
                 connection.abandon()
             }
         }
@@ -134,12 +141,16 @@ final class EventServer: @unchecked Sendable {
 
     // MARK: Stopping
 
-    /// Stops accepting, reads what clients have sent already, and returns once all of it is answered and every
+    /// Hears out who has connected and reads what they have sent already. Returns once all of it is answered and every
     /// connection is closed, or after `seconds`.
     func stop(within seconds: Int64) {
+        // Without its name nobody new comes. Who waits to be accepted has written perhaps, and must be heard: nobody
+        // else would. A socket of the service manager keeps them for the next daemon.
+        if let boundPath { try? SocketFile.remove(boundPath) }
         let done = loop.makePromise(of: Void.self)
         loop.execute {
-            self.listener?.close(promise: nil)
+            self.isStopping = true
+            if self.boundPath == nil { self.closeListener() }
             for connection in self.connections.values { connection.drain() }
             self.drain(until: .now() + .seconds(seconds), done)
         }
@@ -147,15 +158,24 @@ final class EventServer: @unchecked Sendable {
     }
 
     private func drain(until deadline: NIODeadline, _ done: EventLoopPromise<Void>) {
-        guard !connections.isEmpty, NIODeadline.now() < deadline else {
+        guard listener != nil || !connections.isEmpty, NIODeadline.now() < deadline else {
+            closeListener()
             for connection in connections.values { connection.abandon() }
             done.succeed()
             return
         }
+        let ticket = lastTicket
         loop.scheduleTask(in: .milliseconds(20)) {
+            // The loop accepts before it comes here; if it found nobody, nobody waits.
+            if self.lastTicket == ticket { self.closeListener() }
             for connection in Array(self.connections.values) { connection.drainFurther() }
             self.drain(until: deadline, done)
         }
+    }
+
+    private func closeListener() {
+        listener?.close(promise: nil)
+        listener = nil
     }
 }
 
@@ -164,7 +184,8 @@ enum SocketBinding {
     /// Binds and listens. A socket file that nobody listens on is left over from a process that ended, and replaced.
     static func bind(_ bootstrap: ServerBootstrap, path: String, mode: UInt32) throws -> any Channel {
         guard !SocketFile.isListening(path) else {
-            throw DaemonError(.unavailable, "another process listens on \(path): stop it, or choose another socket path")
+            throw DaemonError(
+                .unavailable, "another process listens on \(path): stop it, or choose another socket path")
         }
         do throws(IOFailure) {
             try SocketFile.remove(path)
@@ -176,12 +197,14 @@ enum SocketBinding {
             channel = try bootstrap.bind(unixDomainSocketPath: path).wait()
         } catch {
             throw DaemonError(
-                .unavailable, "cannot listen on \(path): \(error); the directory must exist and be writable, and the "
+                .unavailable,
+                "cannot listen on \(path): \(error); the directory must exist and be writable, and the "
                     + "path have at most \(UnixConnection.maximumPathBytes) bytes")
         }
         do throws(IOFailure) {
             try SocketFile.setMode(path, mode)
         } catch {
+            channel.close(promise: nil)
             throw DaemonError(.unavailable, error.description)
         }
         return channel

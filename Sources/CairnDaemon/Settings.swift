@@ -129,15 +129,17 @@ extension Setting {
             "head.keepalive", .span(.seconds(1) ... .seconds(60)), \.head.keepalive,
             "Longest time between two heads: an older head is a sign that the log is stale."),
         Setting(
-            "idempotency.ids", .count(0...100_000_000), \.idempotency.ids,
+            "idempotency.ids", .count(0...100_000_000), \.idempotency.ids, needsRestart: true,
             "Event ids that are remembered to find retries; 0: off."),
         Setting(
-            "idempotency.age", .span(.seconds(1) ... .seconds(366 * 86_400)), \.idempotency.age,
+            "idempotency.age", .span(.seconds(1) ... .seconds(366 * 86_400)), \.idempotency.age, needsRestart: true,
             "How long an event id is remembered."),
         Setting(
             "sanitize.fields", .names, \.sanitize.fields,
             "Fields, at any depth and in any case, whose value is replaced before it is stored."),
-        Setting("log.level", .choice(), \.log.level, "Least severe message that the daemon itself prints."),
+        Setting(
+            "log.level", .choice(), \.log.level, needsRestart: true,
+            "Least severe message that the daemon itself prints."),
     ]
 
     /// The setting with the dotted key.

@@ -36,10 +36,12 @@ public struct Digest: Sendable, Hashable, CustomStringConvertible {
         Swift.withUnsafeBytes(of: words, body)
     }
 
+    /// Whether all 32 bytes are equal.
     public static func == (a: Digest, b: Digest) -> Bool {
         a.words.0 == b.words.0 && a.words.1 == b.words.1 && a.words.2 == b.words.2 && a.words.3 == b.words.3
     }
 
+    /// Feeds 16 of the bytes: they are as random as all.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(words.0)
         hasher.combine(words.1)

@@ -16,6 +16,7 @@ public struct FormatError: Error, Sendable, Equatable, CustomStringConvertible {
         case unsupported
     }
 
+    /// What kind of disagreement it is.
     public var code: Code
     /// What was wrong, with the found and the expected value where that helps.
     public var message: String
@@ -28,6 +29,7 @@ public struct FormatError: Error, Sendable, Equatable, CustomStringConvertible {
         self.offset = offset
     }
 
+    /// The message, with the offset where it is known.
     public var description: String {
         guard let offset else { return message }
         return "\(message) (at byte \(offset))"

@@ -106,7 +106,7 @@ struct IndexBuilder: Sendable {
                 hour: key.hour, module: UInt16(truncatingIfNeeded: key.group >> 16),
                 status: UInt8(truncatingIfNeeded: key.group >> 8), severity: UInt8(truncatingIfNeeded: key.group),
                 count: count)
-        }.sorted { ($0.hour, $0.module, $0.status, $0.severity) < ($1.hour, $1.module, $1.status, $1.severity) }
+        }.sorted { $0 < $1 }
         let kept = countsAreComplete ? sorted : []
         var output: [UInt8] = []
         output.append(text: SegmentIndex.magic)

@@ -5,24 +5,36 @@ public enum SealReason: String, Sendable, CaseIterable {
 
 /// The signed statement that ends a segment and names the key of the next. Format.md, "Seal".
 public struct Seal: Sendable, Equatable {
+    /// Name of the log.
     public var origin: Origin
+    /// Number of the segment, from 0.
     public var number: UInt64
+    /// Sequence number of its first event.
     public var firstSequence: UInt64
+    /// Number of its events.
     public var count: UInt64
+    /// Root of the segment tree.
     public var root: Digest
     /// SHA-256 of the previous seal file; `.zero` in segment 0.
     public var previous: Digest
+    /// Creation time in the header.
     public var opened: Time
+    /// Receive times of its events.
     public var received: ClosedRange<Time>
+    /// Event times of its events.
     public var time: ClosedRange<Time>
     /// Events per module; sorted by the bytes of the names, none zero.
     public var modules: [ModuleCount]
+    /// Why the segment ended.
     public var reason: SealReason
+    /// Will sign the next segment's seal.
     public var nextKey: VerifierKey
 
     /// Events of one module in a segment.
     public struct ModuleCount: Sendable, Equatable {
+        /// The module, or `?` for events whose module is not a valid name.
         public var name: String
+        /// Its events, at least 1.
         public var count: UInt64
 
         package init(name: String, count: UInt64) {

@@ -99,7 +99,9 @@ package struct SegmentIndex: Sendable {
         let cellCount = try Int(reader.integer(UInt32.self))
         let filterSize = try Int(reader.integer(UInt32.self))
         let sizes = moduleSize + spanCount * IndexSpan.encodedSize + cellCount * 24 + filterSize
-        guard reader.remaining == sizes, moduleCount <= Limits.modules, cellCount <= Limits.cells else {
+        guard reader.remaining == sizes, moduleCount <= Limits.modules, cellCount <= Limits.cells,
+            flags & ~SegmentIndex.incompleteCounts == 0, firstSequence < Limits.sequence
+        else {
             throw FormatError(.malformed, "the index's sizes contradict each other")
         }
         modules = ModuleTable()
@@ -113,7 +115,13 @@ package struct SegmentIndex: Sendable {
         spans.reserveCapacity(spanCount)
         for _ in 0..<spanCount { try spans.append(IndexSpan(&reader, filterSize: filterSize)) }
         var cells: [IndexCell] = []
-        for _ in 0..<cellCount { try cells.append(IndexCell(&reader)) }
+        for _ in 0..<cellCount {
+            let cell = try IndexCell(&reader)
+            guard cell.count > 0, cells.last.map({ $0 < cell }) ?? true else {
+                throw FormatError(.malformed, "the cells of the index are not in order")
+            }
+            cells.append(cell)
+        }
         self.cells = flags & SegmentIndex.incompleteCounts == 0 ? cells : nil
         filters = try reader.array(filterSize)
         guard reader.remaining == 0 else { throw FormatError(.malformed, "the index is too long") }
@@ -164,11 +172,12 @@ extension IndexSpan {
         statuses = try reader.integer()
         severities = try reader.integer()
         opaque = try reader.integer()
-        _ = try reader.integer(UInt16.self)
+        let reserved = try reader.integer(UInt16.self)
         let start = try Int(reader.integer(UInt32.self))
         let filterLength = try Int(reader.integer(UInt32.self))
-        _ = try reader.integer(UInt64.self)
-        guard start + filterLength <= filterSize, firstSequence < Limits.sequence else {
+        let alsoReserved = try reader.integer(UInt64.self)
+        guard start + filterLength <= filterSize, firstSequence < Limits.sequence, reserved == 0, alsoReserved == 0
+        else {
             throw FormatError(.malformed, "a span of the index is out of its limits")
         }
         filter = start..<(start + filterLength)
@@ -177,6 +186,11 @@ extension IndexSpan {
 }
 
 extension IndexCell {
+    /// The order of the index: by hour, module, status and severity.
+    static func < (a: IndexCell, b: IndexCell) -> Bool {
+        (a.hour, a.module, a.status, a.severity) < (b.hour, b.module, b.status, b.severity)
+    }
+
     func append(to output: inout [UInt8]) {
         output.append(littleEndian: hour)
         output.append(littleEndian: module)
@@ -191,7 +205,9 @@ extension IndexCell {
         module = try reader.integer()
         status = try reader.integer()
         severity = try reader.integer()
-        _ = try reader.integer(UInt32.self)
+        guard try reader.integer(UInt32.self) == 0 else {
+            throw FormatError(.malformed, "reserved bytes of the index are not 0", at: UInt64(reader.offset))
+        }
         count = try reader.integer()
     }
 }

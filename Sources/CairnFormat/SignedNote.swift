@@ -2,6 +2,7 @@ internal import Crypto
 
 /// The name of a log: in every header, note and key. 1 to 128 bytes of UTF-8 without `+`, white space or controls.
 public struct Origin: Sendable, Hashable, CustomStringConvertible {
+    /// The name itself.
     public let name: String
 
     package init(_ name: String) throws(FormatError) {
@@ -18,11 +19,13 @@ public struct Origin: Sendable, Hashable, CustomStringConvertible {
         self.name = name
     }
 
+    /// The name itself.
     public var description: String { name }
 }
 
 /// An Ed25519 public key with its name, in the form of C2SP signed-note: `name+keyID+base64(0x01 ‖ key)`.
 public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
+    /// The name itself.
     public let name: String
     /// First four bytes of SHA-256(name ‖ LF ‖ type ‖ key), big-endian.
     public let keyID: UInt32
@@ -55,6 +58,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
 
     private var hexKeyID: String { Hex.encode(withUnsafeBytes(of: keyID.bigEndian) { Array($0) }) }
 
+    /// The vkey.
     public var description: String {
         "\(name)+\(hexKeyID)+\(Base64.encode([VerifierKey.ed25519] + publicKey))"
     }

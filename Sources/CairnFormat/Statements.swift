@@ -1,6 +1,8 @@
 /// The first statement of a log: its name and its first keys. Format.md, "origin".
 public struct OriginStatement: Sendable, Equatable {
+    /// Name of the log.
     public var origin: Origin
+    /// When the log was made.
     public var created: Time
     /// Who holds this one, kept off the host, verifies everything.
     public var genesisKey: VerifierKey
@@ -35,13 +37,17 @@ public struct OriginStatement: Sendable, Equatable {
 
 /// How far the active segment had come, signed by its epoch key. Format.md, "head".
 public struct Head: Sendable, Equatable {
+    /// Name of the log.
     public var origin: Origin
+    /// Number of the segment, from 0.
     public var number: UInt64
+    /// Sequence number of its first event.
     public var firstSequence: UInt64
     /// Events of the segment that were synced.
     public var count: UInt64
     /// Of the segment tree over them.
     public var root: Digest
+    /// When it was signed.
     public var time: Time
 
     package static let kind = "cairn/head/v1"
@@ -87,9 +93,11 @@ public struct Head: Sendable, Equatable {
 
 /// The size and root of the outer log (C2SP tlog-checkpoint v1.0.0, without extension lines).
 public struct Checkpoint: Sendable, Equatable {
+    /// Name of the log.
     public var origin: Origin
     /// Number of seals.
     public var size: UInt64
+    /// Of the tree over the seal files.
     public var root: Digest
 
     package init(origin: Origin, size: UInt64, root: Digest) {

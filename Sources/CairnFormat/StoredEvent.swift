@@ -72,6 +72,8 @@ private struct StampScanner {
     mutating func time() throws(FormatError) -> Time {
         let end = index + 27
         guard end <= line.count, line[index + 10] == UInt8(ascii: "T"), line[end - 1] == UInt8(ascii: "Z"),
+            // A second of 60 would be another form of the next minute.
+            line[index + 17] < UInt8(ascii: "6"),
             let time = Time(rfc3339: UnsafeRawBufferPointer(rebasing: line[index..<end]))
         else {
             throw FormatError(.malformed, "\"_received\" is not a time with six fraction digits", at: UInt64(index))

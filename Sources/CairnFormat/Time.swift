@@ -1,7 +1,9 @@
 /// A point in time: nanoseconds since 1970-01-01T00:00:00Z, leap seconds not counted (1677 to 2262).
 public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
+    /// Since 1970-01-01T00:00:00Z.
     public var nanoseconds: Int64
 
+    /// A point so many nanoseconds after 1970-01-01T00:00:00Z.
     public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
 
     package static let perSecond: Int64 = 1_000_000_000
@@ -9,6 +11,7 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
     package static let distantPast = Time(nanoseconds: .min)
     package static let distantFuture = Time(nanoseconds: .max)
 
+    /// Whether `a` is before `b`.
     public static func < (a: Time, b: Time) -> Bool { a.nanoseconds < b.nanoseconds }
 
     /// Rounded down to whole microseconds: the resolution of the `_received` stamp.

@@ -188,8 +188,9 @@ private struct ComparisonMatcher: Sendable {
         switch place.tape.kind(index) {
         case .string: return holds(forText: place.tape.string(index))
         case .int, .uint, .double:
-            guard let number, let other = ExactNumber(place.tape.numberText(index, in: place.line)) else { return false }
-            return holds(other, number)
+            guard let number else { return false }
+            let other = ExactNumber(place.tape.numberText(index, in: place.line))
+            return other.map { holds($0, number) } ?? false
         case .yes: return isLiteral("true")
         case .no: return isLiteral("false")
         case .null: return isNull

@@ -112,7 +112,8 @@ struct FreshnessCheck {
             guard checkRoot(newest, what) else { return nil }
             // Asked of the newer checkpoint alone: it is at least as new as the list of seals.
             if newest.size + 1 < count {
-                find(.truncatedOrStale, "the checkpoint covers \(newest.size) of \(count) seals: an older one put back?")
+                find(
+                    .truncatedOrStale, "the checkpoint covers \(newest.size) of \(count) seals: an older one put back?")
                 return nil
             }
             return newest.size

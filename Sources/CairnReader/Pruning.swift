@@ -38,6 +38,11 @@ struct Pruning: Sendable {
 
     func excludes(times other: ClosedRange<Time>) -> Bool { times.map { !$0.overlaps(other) } ?? false }
 
+    /// Whether every event of these times has one that is wanted.
+    func includes(times other: ClosedRange<Time>) -> Bool {
+        times.map { $0.contains(other.lowerBound) && $0.contains(other.upperBound) } ?? true
+    }
+
     func excludes(_ seal: Seal) -> Bool {
         if seal.count == 0 || excludes(times: seal.time) { return true }
         return modules.contains { names in

@@ -8,12 +8,14 @@ public struct Query: Sendable, Equatable {
         case newestFirst
     }
 
+    /// What the events must have.
     public var filter: Filter
     /// Events of this event time or later.
     public var since: Time?
     /// Events before this event time. Unlike journalctl's `--until` the end does not belong to it, so that ranges put
     /// side by side hold every event once.
     public var until: Time?
+    /// Which event comes first.
     public var order: Order
     /// Events at most, counted in `order`; nil for all.
     public var limit: Int?
@@ -37,6 +39,7 @@ public struct Query: Sendable, Equatable {
 
 /// One event that a query found.
 public struct QueriedEvent: Sendable, Equatable {
+    /// Its sequence number.
     public var sequence: UInt64
     /// The stored line without its LF: UTF-8, byte for byte.
     public var line: [UInt8]
@@ -55,17 +58,21 @@ public enum QueryStep: Sendable {
 
 /// What a query had to do so far.
 public struct QueryStatistics: Sendable, Equatable {
-    /// Segments that were there, and those of them that were left out by name or seal alone.
+    /// Segments that were there.
     public var segments = 0
+    /// Those of them that were left out by name or seal alone.
     public var segmentsPruned = 0
-    /// Runs of blocks in the other segments, and those of them that were left out by index or block head.
+    /// Runs of blocks in the other segments.
     public var spans = 0
+    /// Those of them that were left out by index or block head.
     public var spansPruned = 0
     /// Bytes of lines that were inflated.
     public var bytesInflated = 0
-    /// Events that were looked at, those of them that had to be parsed, and those that matched.
+    /// Events that were looked at.
     public var eventsExamined = 0
+    /// Those of them that had to be parsed.
     public var eventsParsed = 0
+    /// Those of them that were wanted.
     public var eventsMatched = 0
     /// Segments whose index was missing or of no use.
     public var segmentsWithoutIndex = 0

@@ -215,12 +215,12 @@ package final class QueryScan {
                 FormatError(.malformed, "\(ranges.count) lines stand where \(span.sequences.count) belong"),
                 path: path, sequence: span.sequences.lowerBound)
         }
-        let checksTime = pruning.times.map { !($0.contains(times.lowerBound) && $0.contains(times.upperBound)) } ?? false
-        let end = segment.end ?? .max
+        let checksTime = !pruning.includes(times: times)
+        let wanted = pruning.sequences.clamped(to: segment.wanted).clamped(to: 0..<(segment.end ?? .max))
         for step in 0..<ranges.count where left > 0 {
             let number = isForward ? step : ranges.count - 1 - step
             let sequence = span.sequences.lowerBound + UInt64(number)
-            guard pruning.sequences.contains(sequence), segment.wanted.contains(sequence), sequence < end else { continue }
+            guard wanted.contains(sequence) else { continue }
             statistics.eventsExamined += 1
             let isMatch: Bool
             do throws(Rejection) {

@@ -93,7 +93,8 @@ struct SealChain {
             findings.append(
                 Finding(
                     .tampered, sequence: first,
-                    "\(segment.path(.data)) begins inside the segment before it, which ends with event \(expected - 1)"))
+                    "\(segment.path(.data)) begins inside the segment before it, which ends with event \(expected - 1)")
+            )
             return false
         }
         if next.afterCorruption { return true }

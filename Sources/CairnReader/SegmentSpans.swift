@@ -200,8 +200,8 @@ struct SegmentSpans {
                     sequence: sequence)
             }
             if !isFirst { lines.append(contentsOf: scratch) }
-            times = min(times?.lowerBound ?? block.leastTime, block.leastTime)...max(
-                times?.upperBound ?? block.greatestTime, block.greatestTime)
+            let before = times ?? block.leastTime...block.greatestTime
+            times = min(before.lowerBound, block.leastTime)...max(before.upperBound, block.greatestTime)
         }
         guard let times, reader.nextSequence == span.sequences.upperBound else {
             throw ReadError(

@@ -124,7 +124,8 @@ struct SegmentVerifier {
         if let key = expectation.key, header.key != key { wrong.append("key") }
         if let seal, seal.opened != header.created { wrong.append("time of creation") }
         if wrong.isEmpty { return true }
-        find(.tampered, first, "the header is not that of the segment due here, by its \(wrong.joined(separator: ", "))")
+        find(
+            .tampered, first, "the header is not that of the segment due here, by its \(wrong.joined(separator: ", "))")
         return false
     }
 

@@ -42,9 +42,11 @@ struct IdentityHistory {
     /// no reason to take no new events.
     private func entries(of segment: LogDirectory.Segment, _ seal: Seal) throws(ReadError) -> [Entry] {
         var entries: [Entry] = []
-        if let index = directory.index(segment), try readable({ () throws(ReadError) in
-            try read(segment, index, &entries)
-        }) {
+        if let index = directory.index(segment),
+            try readable({ () throws(ReadError) in
+                try read(segment, index, &entries)
+            })
+        {
             return entries
         }
         entries = []

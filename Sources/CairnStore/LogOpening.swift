@@ -111,6 +111,7 @@ package struct LogOpening {
     /// Replays what is good, and judges the rest.
     private func readTail(_ start: SegmentReplay, _ head: Head?, _ newest: inout Newest) throws(StoreError) {
         var replay = start
+        if let head { replay.watchRoot(at: head.count) }
         var good = replay.goodOffset
         var failed = false
         var hasFooter = false
@@ -136,9 +137,17 @@ package struct LogOpening {
             // The builder may have taken in some of a block that did not check out after all: once more, up to there.
             replay = try scanning { () throws(ReadError) in
                 var again = try SegmentReplay(files, path: newest.path)
+                if let head { again.watchRoot(at: head.count) }
                 while again.goodOffset < good { _ = try again.next() }
                 return again
             }
+        }
+        if let head, let root = replay.builder.watchedRoot, root != head.root {
+            // A start would sign a new head and destroy the only witness.
+            throw StoreError(
+                .damaged,
+                "\(newest.path) does not hold the events that \(FileNames.head) was signed over: run \"cairn verify\", and "
+                    + "put the file back from a copy")
         }
         let scan = TailScan(file: replay.reader.file, goodSequence: replay.builder.nextSequence)
         var tail = try storing { () throws(IOFailure) in try scan.tail(from: good, head: head) }

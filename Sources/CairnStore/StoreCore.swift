@@ -13,7 +13,6 @@ package struct StoreCore {
         case performing
         /// The disk is full; the actions are tried again at each tick.
         case suspended(String)
-        case stopped
         case halted(StoreError)
     }
 

@@ -36,11 +36,13 @@ package final class StoreWriter: Sendable {
         var submissions: [Submission] = []
         var bytes = 0
         var rotations: [@Sendable (Bool) -> Void] = []
-        var syncs: [@Sendable () -> Void] = []
+        var syncs: [@Sendable (Bool) -> Void] = []
         var configuration: StoreConfiguration?
         var isClosed = false
 
-        var isEmpty: Bool { submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !isClosed }
+        var isEmpty: Bool {
+            submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !isClosed
+        }
     }
 
     private let queue = Guarded(Queue())
@@ -93,8 +95,8 @@ package final class StoreWriter: Sendable {
         queue.update { $0.rotations.append(done) }
     }
 
-    /// Calls `done`, on the writer's thread, once everything submitted so far is durable.
-    package func sync(_ done: @escaping @Sendable () -> Void) {
+    /// Tells `done`, on the writer's thread, once everything submitted so far is durable, or that it never will be.
+    package func sync(_ done: @escaping @Sendable (Bool) -> Void) {
         queue.update { $0.syncs.append(done) }
     }
 
@@ -119,12 +121,15 @@ package final class StoreWriter: Sendable {
     private struct Work {
         var submissions: [Submission] = []
         var rotations: [@Sendable (Bool) -> Void] = []
-        var syncs: [@Sendable () -> Void] = []
+        var syncs: [@Sendable (Bool) -> Void] = []
         var configuration: StoreConfiguration?
         var isClosed = false
     }
 
     private func run(_ worker: Worker) {
+        // Those who wait for a rotation that is not done yet, as the disk is full.
+        var rotations: [@Sendable (Bool) -> Void] = []
+        var hasSealed = false
         while true {
             let work = take(worker)
             if let configuration = work.configuration { worker.core.configuration = configuration }
@@ -139,26 +144,30 @@ package final class StoreWriter: Sendable {
             } else if !work.rotations.isEmpty {
                 let before = worker.core.sealedSegments
                 worker.step(.rotate)
-                publish(worker)
-                for done in work.rotations { done(worker.core.sealedSegments > before) }
+                hasSealed = worker.core.sealedSegments > before
+                rotations = work.rotations
             } else if work.isClosed {
                 worker.step(.shutdown)
+                for done in work.syncs { done(!worker.isHalted && !worker.isSuspended) }
                 break
             } else {
                 worker.step(.tick)
             }
             publish(worker)
-            for done in work.syncs { done() }
+            for done in work.syncs { done(!worker.isHalted) }
             if worker.isHalted { break }
+            if !worker.isSuspended {
+                for done in exchange(&rotations, with: []) { done(hasSealed) }
+            }
         }
         worker.end()
         publish(worker)
         // Whoever asked too late must not wait for ever.
-        let (rotations, syncs) = queue.withLock {
+        let (late, syncs) = queue.withLock {
             (exchange(&$0.rotations, with: []), exchange(&$0.syncs, with: []))
         }
-        for done in rotations { done(false) }
-        for done in syncs { done() }
+        for done in rotations + late { done(false) }
+        for done in syncs { done(false) }
     }
 
     private func take(_ worker: Worker) -> Work {

@@ -13,10 +13,10 @@ struct Cairn: ParsableCommand {
             daemon; rotate, sync and send do.
 
             EXAMPLES
-              cairn demo                                      see everything at work on a log of its own
-              cairn tail -f                                   watch events come in
+              cairn demo              # see everything at work on a log of its own
+              cairn tail -f           # watch events come in
               cairn query -S today 'status=failed not tenant=acme'
-              cairn verify --key-file genesis.vkey            prove that nothing was changed
+              cairn verify --key-file genesis.vkey
 
             EXIT STATUS
               0 done, found, verified; 1 nothing found, not verified; 64 wrong usage; 65 refused or damaged data; \

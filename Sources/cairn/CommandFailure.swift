@@ -24,7 +24,8 @@ struct CommandFailure: Error, Equatable {
         case let error as IOFailure: self.init(error)
         case let error as StoreError: self.init(error)
         case let error as FormatError: self.init(.data, error.description)
-        case let error as DaemonError: self.init(ExitStatus(rawValue: error.code.rawValue) ?? .software, error.description)
+        case let error as DaemonError:
+            self.init(ExitStatus(rawValue: error.code.rawValue) ?? .software, error.description)
         default: return nil
         }
     }
@@ -38,8 +39,7 @@ struct CommandFailure: Error, Equatable {
         case .noLog: self.init(.noInput, error.description)
         case .io: self.init(.inputOutput, error.description)
         case .format:
-            self.init(
-                .data, "\(error.description); \"cairn verify\" tells what is still good")
+            self.init(.data, "\(error.description); \"cairn verify\" tells what is still good")
         }
     }
 

@@ -68,7 +68,8 @@ struct ControlClient {
             line.append(contentsOf: piece[..<count])
             if let end = line.firstIndex(of: UInt8(ascii: "\n")) { return Array(line[..<end]) }
         }
-        throw CommandFailure(.unavailable, "the daemon on \(path) ended the connection without an answer; is it stopping?")
+        throw CommandFailure(
+            .unavailable, "the daemon on \(path) ended the connection without an answer; is it stopping?")
     }
 
     private static func status(_ code: String?) -> ExitStatus {

@@ -43,8 +43,8 @@ enum FilePlace {
         do {
             let (files, name) = try open(path)
             if let bytes = try files.contents(name, limit: limit) { return bytes }
-        } catch let error as IOFailure where !error.isMissing {
-            throw error
+        } catch let error as IOFailure where error.isMissing {
+            // The directory is not there either; told below.
         }
         throw CommandFailure(.noInput, "there is no file \(path)")
     }

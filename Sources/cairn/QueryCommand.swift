@@ -20,8 +20,8 @@ struct QueryCommand: ParsableCommand {
             EXAMPLES
               cairn query -S today 'module=authentication status=failed'
               cairn query -n 20 -r -o table
-              cairn query -o csv --output-fields _seq,timestamp,actor.email,action > events.csv
-              cairn query -o json --cursor-file seen | ship      what came since the last time
+              cairn query -o csv --output-fields _seq,actor.email,action > events.csv
+              cairn query -o json --cursor-file seen    # what came since last time
 
             EXIT STATUS
               0 found, 1 nothing found, 64 wrong filter, time or flag, 66 no log, 74 input/output error.

@@ -22,10 +22,11 @@ struct Rotate: ParsableCommand {
         let answer = try control.connect(directory: log.path).perform(.rotate)
         if json { return try Output.print(String(decoding: answer.line, as: UTF8.self)) }
         try answer.read { object in
-            let segments = object["sealed_segments"]?.number.map { "\(Figures.count($0, "sealed segment"))" } ?? ""
-            let isSealed = object["sealed"]?.flag ?? false
-            try Output.print(
-                isSealed ? "Sealed; there are \(segments) now." : "Nothing to seal: the active segment has no event yet.")
+            guard object["sealed"]?.flag == true else {
+                return try Output.print("Nothing to seal: the active segment has no event yet.")
+            }
+            let count = object["sealed_segments"]?.number ?? 0
+            try Output.print("Sealed: \(Figures.count(count, "segment")) in all.")
         }
     }
 }

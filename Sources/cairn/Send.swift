@@ -56,7 +56,7 @@ struct Send: ParsableCommand {
         line.clear()
         try receiptFile?.finish()
         Console.say(Send.describe(result, watch.elapsed, hasAnswers: !noAck))
-        try conclude(result)
+        if let failure = Send.failure(of: result, hasAnswers: !noAck) { throw failure }
     }
 
     /// Connects, and says it in a way that helps if nothing listens.
@@ -89,26 +89,25 @@ struct Send: ParsableCommand {
         return text
     }
 
-    /// Throws unless all was accepted.
-    private func conclude(_ result: Delivery.Progress) throws {
-        if noAck {
-            guard !result.inputEnded else { return }
-            throw CommandFailure(.temporaryFailure, "the daemon ended the connection before all was sent")
+    /// Why it is no success; nil if all was accepted.
+    static func failure(of result: Delivery.Progress, hasAnswers: Bool) -> CommandFailure? {
+        guard hasAnswers else {
+            if result.inputEnded { return nil }
+            return CommandFailure(.temporaryFailure, "the daemon ended the connection before all was sent")
         }
+        let numbers =
+            "of \(Figures.count(result.sentLines, "line")) that were sent \(Figures.count(result.answered)) were answered"
         if let message = result.unavailable {
-            throw CommandFailure(
+            return CommandFailure(
                 .temporaryFailure,
-                "the daemon cannot store events now: \(SafeText.string(message)); of "
-                    + "\(Figures.count(result.sentLines, "line")) \(Figures.count(result.answered)) were answered")
+                "the daemon cannot store events now: \(SafeText.string(message)); \(numbers); send the others later")
         }
         if !result.inputEnded || result.answered < result.sentLines || result.isConfused {
-            throw CommandFailure(
-                .temporaryFailure,
-                "the connection ended early: of \(Figures.count(result.sentLines, "line")) that were sent "
-                    + "\(Figures.count(result.answered)) were answered; send the others again")
+            return CommandFailure(
+                .temporaryFailure, "the connection ended early: \(numbers); send the others again")
         }
-        if result.refused > 0 {
-            throw CommandFailure(.data, "\(Figures.count(result.refused, "line")) refused; they are kept as event.rejected")
-        }
+        guard result.refused > 0 else { return nil }
+        return CommandFailure(
+            .data, "\(Figures.count(result.refused, "line")) refused; what they held is kept as event.rejected")
     }
 }

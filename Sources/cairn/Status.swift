@@ -45,10 +45,9 @@ struct Status: ParsableCommand {
         let since = status["since"]?.string.flatMap { Time(rfc3339: $0) }.map { times.text($0) }
         add("log", status["origin"]?.string)
         add("directory", status["directory"]?.string)
-        add(
-            "daemon",
-            ["cairnd", status["version"]?.string, status["pid"]?.number.map { "pid \($0)" }, since.map { "since \($0)" }]
-                .compactMap { $0 }.joined(separator: ", "))
+        let pid = status["pid"]?.number.map { "pid \($0)" }
+        let daemon = [status["version"]?.string.map { "cairnd \($0)" }, pid, since.map { "since \($0)" }]
+        add("daemon", daemon.compactMap { $0 }.joined(separator: ", "))
         add("phase", status["phase"]?.string)
         add("socket", status["socket"]?.string)
         add("durable", status["durable_seq"]?.number.map { "events up to \(Figures.count($0))" } ?? "no event yet")

@@ -14,8 +14,8 @@ struct Verify: ParsableCommand {
 
             EXAMPLES
               cairn verify --key-file genesis.vkey
-              cairn verify -D /mnt/copy --key 'example.org/audit+1b2c3d4e+AX…' --json
-              cairn verify --checkpoint last-month.checkpoint     does the log still extend it?
+              cairn verify -D /mnt/copy --key 'example.org/audit+1b2c3d4e+AX…'
+              cairn verify --checkpoint last-month    # does the log still extend it?
 
             EXIT STATUS
               0 VERIFIED; 1 any other verdict; 64 wrong usage, 66 no log or file, 74 input/output error.
@@ -51,7 +51,9 @@ struct Verify: ParsableCommand {
 
     func validate() throws {
         if key != nil, keyFile != nil { throw ValidationError("--key and --key-file both give the key: name one.") }
-        if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads wants a number from 1 to 1024.") }
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads wants a number from 1 to 1024.")
+        }
         if json, quiet { throw ValidationError("--quiet prints nothing, so leave out --json.") }
     }
 

@@ -25,10 +25,10 @@ import Testing
         ("segment.compression_level", "--segment-compression-level", "1", false),
         ("head.interval", "--head-interval", "1s", false),
         ("head.keepalive", "--head-keepalive", "60s", false),
-        ("idempotency.ids", "--idempotency-ids", "1000000", false),
-        ("idempotency.age", "--idempotency-age", "1d", false),
+        ("idempotency.ids", "--idempotency-ids", "1000000", true),
+        ("idempotency.age", "--idempotency-age", "1d", true),
         ("sanitize.fields", "--sanitize-fields", "", false),
-        ("log.level", "--log-level", "info", false),
+        ("log.level", "--log-level", "info", true),
     ]
 
     @Test func tableIsTheContract() {

@@ -128,7 +128,9 @@ import Testing
 }
 
 @Suite struct HexTests {
-    @Test(arguments: [("", []), ("00", [0]), ("ff", [255]), ("0123456789abcdef", [1, 35, 69, 103, 137, 171, 205, 239])])
+    @Test(arguments: [
+        ("", []), ("00", [0]), ("ff", [255]), ("0123456789abcdef", [1, 35, 69, 103, 137, 171, 205, 239]),
+    ])
     func vectors(_ text: String, _ bytes: [UInt8]) {
         #expect(Hex.encode(bytes) == text)
         #expect(Hex.decode(text) == bytes)

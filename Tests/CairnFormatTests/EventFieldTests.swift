@@ -1,5 +1,6 @@
-@testable import CairnFormat
 import Testing
+
+@testable import CairnFormat
 
 extension TokenField {
     func token(of text: String) -> UInt64 { Array(text.utf8).withUnsafeBytes { token($0) } }
@@ -15,13 +16,16 @@ extension TokenField {
     /// Values that are right: nothing is said about them.
     @Test(arguments: [
         "\"timestamp\":\"2026-11-21T07:39:12Z\"", "\"timestamp\":\"2026-11-21 07:39:12.5+01:00\"", "\"id\":\"x\"",
-        "\"actor\":{}", "\"actor\":{\"type\":\"user\",\"id\":\"1\",\"name\":\"n\",\"email\":\"e\",\"roles\":[\"a\",\"b\"]}",
+        "\"actor\":{}",
+        "\"actor\":{\"type\":\"user\",\"id\":\"1\",\"name\":\"n\",\"email\":\"e\",\"roles\":[\"a\",\"b\"]}",
         "\"actor\":{\"roles\":[]}", "\"actor\":{\"other\":5,\"roles\":null,\"id\":null}", "\"status\":\"success\"",
         "\"status\":\"failed\"", "\"status\":\"warning\"", "\"status\":\"info\"", "\"severity\":\"low\"",
         "\"severity\":\"medium\"", "\"severity\":\"high\"", "\"severity\":\"critical\"",
-        "\"target\":{\"type\":\"t\",\"id\":\"1\",\"name\":\"n\",\"email\":5,\"roles\":5}", "\"target\":{}", "\"tenant\":\"t\"",
+        "\"target\":{\"type\":\"t\",\"id\":\"1\",\"name\":\"n\",\"email\":5,\"roles\":5}", "\"target\":{}",
+        "\"tenant\":\"t\"",
         "\"tenant\":\"\"", "\"ip_address\":\"10.1.2.3\"", "\"ip_address\":\"2001:db8::1\"", "\"user_agent\":\"\"",
-        "\"session_id\":\"s\"", "\"request\":{}", "\"changes\":{}", "\"changes\":{\"a\":{\"old\":1,\"new\":2},\"b\":{}}",
+        "\"session_id\":\"s\"", "\"request\":{}", "\"changes\":{}",
+        "\"changes\":{\"a\":{\"old\":1,\"new\":2},\"b\":{}}",
         "\"compliance\":[]", "\"compliance\":[\"SOX\",\"other\"]", "\"classification\":\"PUBLIC\"",
         "\"classification\":\"INTERNAL\"", "\"classification\":\"CONFIDENTIAL\"", "\"classification\":\"RESTRICTED\"",
         "\"classification\":\"TOP_SECRET\"", "\"sensitive\":true", "\"sensitive\":false", "\"details\":\"text\"",
@@ -41,21 +45,28 @@ extension TokenField {
         ("\"actor\":{\"id\":{\"x\":[1]}}", "actor.id"), ("\"actor\":{\"name\":[]}", "actor.name"),
         ("\"actor\":{\"email\":false}", "actor.email"), ("\"actor\":{\"roles\":\"a\"}", "actor.roles"),
         ("\"actor\":{\"roles\":[\"a\",5]}", "actor.roles"), ("\"actor\":{\"roles\":[null]}", "actor.roles"),
-        ("\"actor\":{\"roles\":{}}", "actor.roles"), ("\"status\":\"ok\"", "status"), ("\"status\":\"Success\"", "status"),
+        ("\"actor\":{\"roles\":{}}", "actor.roles"), ("\"status\":\"ok\"", "status"),
+        ("\"status\":\"Success\"", "status"),
         ("\"status\":\"\"", "status"), ("\"status\":1", "status"), ("\"severity\":\"HIGH\"", "severity"),
         ("\"severity\":[]", "severity"), ("\"target\":5", "target"), ("\"target\":{\"type\":5}", "target.type"),
-        ("\"target\":{\"id\":5.5}", "target.id"), ("\"target\":{\"name\":true}", "target.name"), ("\"tenant\":5", "tenant"),
-        ("\"ip_address\":\"x\"", "ip_address"), ("\"ip_address\":\"\"", "ip_address"), ("\"ip_address\":5", "ip_address"),
+        ("\"target\":{\"id\":5.5}", "target.id"), ("\"target\":{\"name\":true}", "target.name"),
+        ("\"tenant\":5", "tenant"),
+        ("\"ip_address\":\"x\"", "ip_address"), ("\"ip_address\":\"\"", "ip_address"),
+        ("\"ip_address\":5", "ip_address"),
         ("\"ip_address\":\"1.2.3.4/8\"", "ip_address"), ("\"user_agent\":5", "user_agent"),
         ("\"session_id\":5", "session_id"), ("\"request\":\"x\"", "request"), ("\"request\":[]", "request"),
         ("\"changes\":[]", "changes"), ("\"changes\":{\"a\":5}", "changes"), ("\"changes\":{\"a\":null}", "changes"),
         ("\"changes\":{\"a\":{},\"b\":[]}", "changes"), ("\"compliance\":\"SOX\"", "compliance"),
         ("\"compliance\":[5]", "compliance"), ("\"compliance\":[\"a\",[\"b\"]]", "compliance"),
         ("\"classification\":\"public\"", "classification"), ("\"classification\":\"SECRET\"", "classification"),
-        ("\"classification\":5", "classification"), ("\"sensitive\":\"true\"", "sensitive"), ("\"sensitive\":1", "sensitive"),
+        ("\"classification\":5", "classification"), ("\"sensitive\":\"true\"", "sensitive"),
+        ("\"sensitive\":1", "sensitive"),
         ("\"details\":5", "details"), ("\"details\":[]", "details"), ("\"metadata\":\"x\"", "metadata"),
         ("\"metadata\":[]", "metadata"), ("\"s\\u0074atus\":5", "status"),
-        ("\"metadata\":1,\"severity\":1,\"actor\":{\"name\":1,\"id\":1},\"id\":1", "id actor.id actor.name severity metadata"),
+        (
+            "\"metadata\":1,\"severity\":1,\"actor\":{\"name\":1,\"id\":1},\"id\":1",
+            "id actor.id actor.name severity metadata"
+        ),
     ])
     func wrong(_ fields: String, _ names: String) throws {
         let list = names.split(separator: " ").map { "\"\($0)\"" }.joined(separator: ",")
@@ -120,7 +131,8 @@ extension TokenField {
     @Test func factsOfStatusAndSeverity() throws {
         for status in EventStatus.allCases {
             for severity in EventSeverity.allCases {
-                let batch = try Self.parse("\"status\":\"\(status.name ?? "?")\",\"severity\":\"\(severity.name ?? "?")\"")
+                let batch = try Self.parse(
+                    "\"status\":\"\(status.name ?? "?")\",\"severity\":\"\(severity.name ?? "?")\"")
                 #expect(batch.entries[0].facts.status == status)
                 #expect(batch.entries[0].facts.severity == severity)
             }
@@ -161,13 +173,15 @@ extension TokenField {
         #expect(TokenField.allCases.map(\.rawValue) == Array(1...9))
         #expect(
             TokenField.allCases.map(\.path) == [
-                "actor.id", "actor.email", "ip_address", "tenant", "action", "target.type", "target.id", "session_id", "id",
+                "actor.id", "actor.email", "ip_address", "tenant", "action", "target.type", "target.id", "session_id",
+                "id",
             ])
     }
 
     @Test(arguments: [
         ("\"actor\":{\"id\":5}", 1), ("\"actor\":{\"email\":[]}", 2), ("\"ip_address\":5", 3), ("\"tenant\":{}", 4),
-        ("\"target\":{\"type\":true}", 6), ("\"target\":{\"id\":1e999}", 7), ("\"session_id\":false", 8), ("\"id\":5", 9),
+        ("\"target\":{\"type\":true}", 6), ("\"target\":{\"id\":1e999}", 7), ("\"session_id\":false", 8),
+        ("\"id\":5", 9),
     ])
     func valuesThatAreNoStringsAreOpaque(_ fields: String, _ bit: Int) throws {
         let batch = try Self.parse(fields)

@@ -1,6 +1,7 @@
-@testable import CairnFormat
 import Foundation
 import Testing
+
+@testable import CairnFormat
 
 @Suite struct EventParserTests {
     /// Lines, codes and the byte where the trouble is.
@@ -50,7 +51,10 @@ import Testing
         ("{\"\\u0061ctor\":{\"id\":\"1\",\"id\":\"2\"},\"action\":\"a\",\"module\":\"m\"}", .duplicateKey, 24),
         ("{\"actor\":{\"x\":{\"x\":1},\"y\":[],\"x\":\"2\"},\"action\":\"a\",\"module\":\"m\"}", .duplicateKey, 29),
         ("{\"target\":{\"n\":1,\"m\":1,\"n\":1},\"action\":\"a\",\"module\":\"m\"}", .duplicateKey, 23),
-        ("{\"x\":{\"id\":1,\"id\":2},\"target\":{\"id\":null,\"id\":2},\"action\":\"a\",\"module\":\"m\"}", .duplicateKey, 41),
+        (
+            "{\"x\":{\"id\":1,\"id\":2},\"target\":{\"id\":null,\"id\":2},\"action\":\"a\",\"module\":\"m\"}",
+            .duplicateKey, 41
+        ),
     ]
 
     @Test(arguments: refused)
@@ -150,7 +154,8 @@ import Testing
 
     @Test func longestLine() throws {
         let frame = "{\"action\":\"a\",\"module\":\"m\",\"details\":\"\"}"
-        let line = frame.replacing("\"\"", with: "\"" + String(repeating: "x", count: Limits.receivedLine - frame.utf8.count) + "\"")
+        let line = frame.replacing(
+            "\"\"", with: "\"" + String(repeating: "x", count: Limits.receivedLine - frame.utf8.count) + "\"")
         #expect(line.utf8.count == Limits.receivedLine)
         #expect(try EventBatch.parsing(line).entries.map(\.kind) == [.event])
     }
@@ -159,7 +164,10 @@ import Testing
         let lines = ["{\"action\":\"a\",\"module\":\"m\",\"id\":\"1\"}", "{\"tenant\":\"t\",\"action\":\"b\"}", "x"]
         let all = lines + ["{\"tenant\":\"t\",\"id\":\"3\",\"id\":\"4\"}"] + lines
         let batch = try EventBatch.parsing(all.map { Array($0.utf8) })
-        #expect(batch.entries.map(\.kind) == [.event, .rejected(0), .rejected(1), .rejected(2), .event, .rejected(3), .rejected(4)])
+        #expect(
+            batch.entries.map(\.kind) == [
+                .event, .rejected(0), .rejected(1), .rejected(2), .event, .rejected(3), .rejected(4),
+            ])
         #expect(batch.line(0).text == lines[0])
         #expect(batch.line(4).text == lines[0])
         #expect(batch.tokens(4) == batch.tokens(0))
@@ -211,7 +219,9 @@ import Testing
         var random = SeededRandom()
         for _ in 0..<300 {
             var line = random.bytes(1 + random.below(60)).map { $0 == 10 ? 11 : $0 }
-            if random.below(2) == 0 { line = Array("{\"".utf8) + line + Array("\":1,\"".utf8) + line + Array("\":2}".utf8) }
+            if random.below(2) == 0 {
+                line = Array("{\"".utf8) + line + Array("\":1,\"".utf8) + line + Array("\":2}".utf8)
+            }
             let batch = try EventBatch.parsing([line])
             guard !batch.isEmpty else { continue }
             let details = try Self.details(batch)

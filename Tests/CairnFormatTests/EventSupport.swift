@@ -1,6 +1,7 @@
-@testable import CairnFormat
 import Foundation
 import Testing
+
+@testable import CairnFormat
 
 extension EventBatch {
     /// What comes of these lines.
@@ -81,7 +82,8 @@ struct EventGenerator {
         sometimes("\"tenant\":\"\(random.element(["acme", "globex"]))\"")
         sometimes("\"session_id\":\"s\(random.below(1000))\"")
         random.shuffle(&fields)
-        let filler = String(decoding: (0..<details).map { _ in UInt8(ascii: "a") + UInt8(random.below(26)) }, as: UTF8.self)
+        let filler = String(
+            decoding: (0..<details).map { _ in UInt8(ascii: "a") + UInt8(random.below(26)) }, as: UTF8.self)
         fields.append("\"details\":\"\(filler)\"")
         return Array("{\(fields.joined(separator: random.element([",", ", "])))}".utf8)
     }

@@ -1,5 +1,6 @@
-@testable import CairnFormat
 import Testing
+
+@testable import CairnFormat
 
 /// Calls `read` with every version of `bytes` in which one byte differs, and expects each of them to be refused.
 func expectEveryChangeRefused(_ bytes: [UInt8], _ read: (UnsafeRawBufferPointer) throws -> Void) throws {
@@ -107,12 +108,13 @@ func resealed(_ member: [UInt8], _ change: (inout [UInt8]) -> Void) -> [UInt8] {
     }
 
     /// Offsets in the content, values, and what a reader says to a head whose CRC-32C is right.
-    @Test(arguments: [
-        (0, 2, .unsupported), (1, 1, .unsupported), (2, 1, .malformed), (3, 1, .malformed), (4, 1, .unsupported),
-        (8, 1, .unsupported), (11, 0x80, .unsupported), (27, 0x80, .malformed), (100, 0, .malformed),
-        (100, 24, .truncated), (100, 200, .truncated), (101, 1, .truncated), (102, 0x20, .malformed),
-        (102, 0x2B, .malformed), (102, 0xFF, .malformed), (124, 0x7F, .malformed),
-    ] as [(Int, UInt8, FormatError.Code)])
+    @Test(
+        arguments: [
+            (0, 2, .unsupported), (1, 1, .unsupported), (2, 1, .malformed), (3, 1, .malformed), (4, 1, .unsupported),
+            (8, 1, .unsupported), (11, 0x80, .unsupported), (27, 0x80, .malformed), (100, 0, .malformed),
+            (100, 24, .truncated), (100, 200, .truncated), (101, 1, .truncated), (102, 0x20, .malformed),
+            (102, 0x2B, .malformed), (102, 0xFF, .malformed), (124, 0x7F, .malformed),
+        ] as [(Int, UInt8, FormatError.Code)])
     func contentOutOfItsLimits(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
         let bytes = resealed(try Fixture.header().encoded()) { $0[16 + offset] = value }
         #expect(errorCode { try bytes.exactly(Self.read) } == code)
@@ -208,12 +210,13 @@ func resealed(_ member: [UInt8], _ change: (inout [UInt8]) -> Void) -> [UInt8] {
         #expect(errorCode { _ = try (bytes + [0]).exactly(Self.read) } == .truncated)
     }
 
-    @Test(arguments: [
-        { $0.count = 0 }, { $0.size = 0 }, { $0.size = UInt32(Limits.blockForReader) + 1 },
-        { $0.size = UInt32(Limits.block) + 1 }, { $0.compressedSize = UInt32(2 * Limits.blockForReader) + 1 },
-        { $0.count = $0.size + 1 }, { $0.firstSequence = Limits.sequence }, { $0.durable = $0.firstSequence + 1 },
-        { $0.greatestTime = Time(nanoseconds: -6) },
-    ] as [@Sendable (inout BlockHeader) -> Void])
+    @Test(
+        arguments: [
+            { $0.count = 0 }, { $0.size = 0 }, { $0.size = UInt32(Limits.blockForReader) + 1 },
+            { $0.size = UInt32(Limits.block) + 1 }, { $0.compressedSize = UInt32(2 * Limits.blockForReader) + 1 },
+            { $0.count = $0.size + 1 }, { $0.firstSequence = Limits.sequence }, { $0.durable = $0.firstSequence + 1 },
+            { $0.greatestTime = Time(nanoseconds: -6) },
+        ] as [@Sendable (inout BlockHeader) -> Void])
     func contentOutOfItsLimits(_ change: @Sendable (inout BlockHeader) -> Void) throws {
         let bytes = try Self.member(Self.lines, change)
         #expect(errorCode { _ = try bytes.exactly(Self.read) } == .malformed)

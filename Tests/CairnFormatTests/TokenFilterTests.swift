@@ -1,5 +1,6 @@
-@testable import CairnFormat
 import Testing
+
+@testable import CairnFormat
 
 @Suite struct TokenFilterTests {
     private static func filter(_ tokens: some Sequence<UInt64>) -> [UInt8] {
@@ -51,7 +52,9 @@ import Testing
         let bytes = Self.filter(tokens)
         for token in tokens { check(bytes.exactly { TokenFilter.mayContain(token, in: $0) }) }
         var wrong = 0
-        for _ in 0..<20_000 where bytes.withUnsafeBytes({ TokenFilter.mayContain(random.next(), in: $0) }) { wrong += 1 }
+        for _ in 0..<20_000 where bytes.withUnsafeBytes({ TokenFilter.mayContain(random.next(), in: $0) }) {
+            wrong += 1
+        }
         #expect(wrong < 200)
     }
 

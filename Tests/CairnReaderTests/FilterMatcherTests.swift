@@ -93,7 +93,8 @@ import Testing
     /// What the line says may be written in escapes, so the look at the bytes must let it pass.
     @Test(arguments: [
         #"{"action":"log\u0069n"}"#, #"{"action":"\u006cogin"}"#, #"{"action":"login","x":"\\"}"#,
-        #"{"\u0061ction":"login"}"#, #"{"action":["login"]}"#, #"{"action":["x",["login"]]}"#, #"{ "action" : "login" }"#,
+        #"{"\u0061ction":"login"}"#, #"{"action":["login"]}"#, #"{"action":["x",["login"]]}"#,
+        #"{ "action" : "login" }"#,
     ])
     func escapes(_ line: String) throws {
         #expect(try matches("action=login", line))
@@ -128,7 +129,8 @@ import Testing
     /// A number that 64 bits do not hold makes the parser's tape wrong for every number of its line.
     @Test func numbersBesideLongOnes() throws {
         let line = #"{"a":-17,"s":"12,34 \" 5","b":[8,1e400,{"c":1234567890123456789012}],"d":99}"#
-        for filter in ["a=-17", "b=8", "b=1e400", "b=10e399", "b.c=1234567890123456789012", "d=99", "b>1e399", "d<100"] {
+        for filter in ["a=-17", "b=8", "b=1e400", "b=10e399", "b.c=1234567890123456789012", "d=99", "b>1e399", "d<100"]
+        {
             #expect(try matches(filter, line), "\(filter)")
         }
         for filter in ["a=0", "b=0", "b.c=0", "d=0", "b>1e400", "b.c=1234567890123456789013"] {
@@ -141,7 +143,8 @@ import Testing
         ("yesterday", "2026-11-21T06:00:00Z"), ("2026-11-21T07:00:00", "2026-11-21T06:00:00Z"),
     ])
     func eventTime(_ timestamp: String, _ expected: String) throws {
-        let line = #"{"_received":"2026-11-21T06:00:00.000000Z","x":{"timestamp":"2020-01-01T00:00:00Z"},"#
+        let line =
+            #"{"_received":"2026-11-21T06:00:00.000000Z","x":{"timestamp":"2020-01-01T00:00:00Z"},"#
             + #""timestamp":"\#(timestamp)"}"#
         let padded = Array(line.utf8) + [UInt8](repeating: 0, count: JSONParser.padding)
         let parser = try JSONParser()

@@ -112,7 +112,9 @@ import Testing
     @Test(arguments: 1...200)
     func whatIsPrintedIsReadBack(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
-        let characters: [Character] = ["a", "b", ".", " ", "\"", "\\", "=", "!", "(", "~", "/", "ß", "\n", "_", "n", "o", "t", "r"]
+        let characters: [Character] = [
+            "a", "b", ".", " ", "\"", "\\", "=", "!", "(", "~", "/", "ß", "\n", "_", "n", "o", "t", "r",
+        ]
         func text(_ random: inout SeededGenerator) -> String {
             String((0..<Int.random(in: 1...5, using: &random)).map { _ in random.pick(characters) })
         }

@@ -8,7 +8,7 @@ import Testing
 @Suite struct QueryDifferentialTests {
     enum Indexes: CaseIterable { case present, missing, damaged, swapped }
 
-    @Test(arguments: 1...8 as ClosedRange<UInt64>)
+    @Test(arguments: 1...6 as ClosedRange<UInt64>)
     func engineFindsWhatAScanFinds(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let log = try RandomLog(&random)
@@ -16,7 +16,7 @@ import Testing
         for indexes in Indexes.allCases {
             try log.setIndexes(indexes)
             let reader = try log.fixture.open()
-            for number in 0..<15 {
+            for number in 0..<(indexes == .present ? 20 : 6) {
                 let question = Question(&random, events: log.events)
                 let query = try question.query()
                 let expected = question.answer(log.events)
@@ -91,8 +91,8 @@ private struct Event {
 }
 
 private let words = [
-    "login", "Login_failed", "x", "42", "true", "null", "failed", "ann", "a b", "say \"hi\"", "c:\\d", "über", "tab\there",
-    "db-1", "10.0.0.7", "10.1.0.9", "2001:db8::5", "2026-11-21T07:00:00Z", "ops", "web", "high", "?", "",
+    "login", "Login_failed", "x", "42", "true", "null", "failed", "ann", "a b", "say \"hi\"", "c:\\d", "über",
+    "tab\there", "db-1", "10.0.0.7", "10.1.0.9", "2001:db8::5", "2026-11-21T07:00:00Z", "ops", "web", "high", "?", "",
 ]
 
 /// A few hundred events in several sealed segments and an active one, many spans in some.
@@ -116,14 +116,14 @@ private final class RandomLog {
     }
 
     private func fill(_ random: inout SeededGenerator, padding: Int) throws {
-        for block in 0..<Int.random(in: 4...16, using: &random) {
+        for block in 0..<Int.random(in: 4...14, using: &random) {
             var lines: [String] = []
             // Each segment has a flavour, so that there is something to be left out.
             let module = random.pick(["authentication", "scanning", "system"])
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 var fields = randomFields(&random, module: module)
                 // Few and large: a span of the index ends with 256 KiB.
-                if padding > 0, block % 4 == 0, lines.isEmpty {
+                if padding > 0, block % 5 == 0, lines.isEmpty {
                     fields.append(("padding", .string(String(repeating: "p", count: padding))))
                 }
                 let received = Time(nanoseconds: fixture.clock.nanoseconds + Int64(lines.count) * 1_000_000_000)
@@ -208,7 +208,10 @@ private func randomValue(_ random: inout SeededGenerator, _ depth: Int) -> Value
     switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &random) {
     case 0: return .null
     case 1: return .bool(random.oneIn(2))
-    case 2: return random.pick([.number(42, text: "42"), .number(42, text: "4.20e1"), .number(-1.5, text: "-1.5"), .number(0, text: "0")])
+    case 2:
+        let numbers = [(42, "42"), (42, "4.20e1"), (-1.5, "-1.5"), (0, "0")]
+        let (number, text) = random.pick(numbers)
+        return .number(number, text: text)
     case 3, 4: return .string(random.pick(words))
     case 5: return .array((0..<Int.random(in: 0...3, using: &random)).map { _ in randomValue(&random, depth - 1) })
     case 6: return .object([("a", randomValue(&random, depth - 1)), ("id", randomValue(&random, depth - 1))])
@@ -232,7 +235,8 @@ private struct Question {
     private var after: UInt64?
 
     private static let paths: [[String]] = [
-        ["action"], ["module"], ["status"], ["severity"], ["actor", "id"], ["actor", "email"], ["actor", "roles"], ["actor"],
+        ["action"], ["module"], ["status"], ["severity"], ["actor", "id"], ["actor", "email"], ["actor", "roles"],
+        ["actor"],
         ["target", "type"], ["target", "id"], ["tenant"], ["ip_address"], ["id"], ["session_id"], ["timestamp"],
         ["metadata", "a"], ["metadata", "a", "a"], ["metadata", "b.c"], ["metadata", "b", "c"], ["details", "id"],
         ["_seq"], ["_uid"], ["_received"], ["actor.id"], ["nothing"], ["details", "a"],
@@ -308,7 +312,8 @@ private struct Question {
             var isThere = false
             let found = leaves(.object(event.fields), path[...], top: true, &isThere)
             if relation == "!=" {
-                return !found.contains { compare($0, "=", value, quoted, path) } && (isThere || quoted || value != "null")
+                return !found.contains { compare($0, "=", value, quoted, path) }
+                    && (isThere || quoted || value != "null")
             }
             if !isThere, relation == "=", !quoted, value == "null" { return true }
             return found.contains { compare($0, relation, value, quoted, path) }

@@ -35,7 +35,8 @@ struct VerifierTests {
         let log = try SealedLogFixture()
         for number in 0..<4 {
             let steps: [(String, () throws -> Void)] = [
-                ("append", { try log.append(3) }), ("head", { try log.head() }), ("append again", { try log.append(1) }),
+                ("append", { try log.append(3) }), ("head", { try log.head() }),
+                ("append again", { try log.append(1) }),
                 ("foot", { try log.foot() }), ("seal", { try log.seal() }), ("next", { try log.next() }),
                 ("checkpoint", { try log.checkpoint() }), ("head of next", { try log.head() }),
             ]
@@ -222,83 +223,5 @@ struct VerifierTests {
     func gravity() {
         let order = ["VERIFIED", "INDEX-DAMAGED", "UNVERIFIABLE", "UNSEALED", "TRUNCATED-OR-STALE", "TAMPERED"]
         #expect(Verdict.allCases.sorted().map(\.rawValue) == order)
-    }
-
-    // MARK: - A log that is being written
-
-    @Test("a log that is being written gives no false alarm", .timeLimit(.minutes(2)))
-    func liveWriter() throws {
-        let live = try LiveWriter()
-        let thread = try DedicatedThread(name: "writer") { live.run() }
-        defer {
-            live.stop()
-            thread.join()
-        }
-        var events: UInt64 = 0
-        var rounds = 0
-        while rounds < 80 || events < 200 {
-            let result = try live.log.verify(key: live.key, threads: 2)
-            guard result.verdict == .verified else {
-                Issue.record("round \(rounds): \(result)")
-                return
-            }
-            // What was there once is there ever after.
-            #expect(result.events >= events)
-            #expect(result.lastSequence.map { $0 + 1 } ?? 0 == result.events)
-            events = result.events
-            rounds += 1
-            live.mayContinue(rounds)
-        }
-        #expect(events > 0)
-    }
-}
-
-/// Writes a log as fast as it can, some steps ahead of the reader at most: so that a test of some readings meets every
-/// step of a writer, and the log stays small.
-private final class LiveWriter: @unchecked Sendable {
-    // @unchecked: the thread of `run` alone calls what writes; readers use `files`, which is thread-safe.
-    let log: SealedLogFixture
-    let key: VerifierKey
-    private let state = Guarded((round: 0, isStopped: false))
-
-    init() throws {
-        log = try SealedLogFixture()
-        key = try log.key(0).verifier
-    }
-
-    func stop() { state.update { $0.isStopped = true } }
-
-    func mayContinue(_ round: Int) { state.update { $0.round = round } }
-
-    func run() {
-        var random = SystemRandomNumberGenerator()
-        do {
-            for step in 0... {
-                let stopped = state.wait(while: { !$0.isStopped && step > $0.round * 6 + 20 }, then: { $0.isStopped })
-                if stopped { return }
-                try write(step, &random)
-            }
-        } catch {
-            Issue.record("the writer failed: \(error)")
-        }
-    }
-
-    private func write(_ step: Int, _ random: inout SystemRandomNumberGenerator) throws {
-        switch step % 12 {
-        case 0..<8:
-            let path = log.dataPath
-            let bytes = try log.block(Int.random(in: 1...3, using: &random))
-            // In two writes, as a reader may see one.
-            let cut = Int.random(in: 0...bytes.count, using: &random)
-            log.files.append(path, bytes[..<cut])
-            log.files.append(path, bytes[cut...])
-        case 8, 9:
-            try log.head()
-        case 10:
-            try log.rotate()
-        default:
-            // As a writer that starts anew: a copy takes the place of the file.
-            log.files.put(log.dataPath, try #require(log.files[log.dataPath]))
-        }
     }
 }

@@ -33,10 +33,18 @@ struct LogCrashTests {
         #expect(check.nextSequence == 10)
     }
 
+    /// What was recovered already: many crashes leave the same files.
+    private struct Image: Hashable {
+        var files: [String: [UInt8]]
+        var acknowledged: Int
+    }
+
     /// Opens what is left, checks it, opens it once more, goes on, and checks again.
-    static func recover(
-        _ image: MemoryFileSystem, _ clock: FakeTimeSource, _ ledger: Ledger, _ place: String
+    private static func recover(
+        _ image: MemoryFileSystem, _ clock: FakeTimeSource, _ ledger: Ledger, _ place: String,
+        _ seen: inout Set<Image>
     ) {
+        guard seen.insert(Image(files: image.snapshot(), acknowledged: ledger.order.count)).inserted else { return }
         do {
             var writer = try TestWriter(image, clock: clock, ledger: ledger)
             try LogCheck(image, checkpointMayLag: true).expect(ledger)
@@ -44,8 +52,8 @@ struct LogCrashTests {
             let again = try TestWriter(image, clock: clock, ledger: ledger)
             #expect(again.events.isEmpty, "a second start finds nothing to repair \(place)")
             #expect(image.snapshot() == before, "a second start changes nothing \(place)")
-            writer = try TestWriter(image, clock: clock, ledger: ledger)
-            let more: [Workload.Step] = [.submit(["x1", "x2"]), .rotate, .submit(["x3"]), .tick, .shutdown]
+            writer = again
+            let more: [Workload.Step] = [.submit(["x1", "x2"]), .rotate, .submit(["x3"])]
             #expect(try Workload.run(more, &writer) == .done)
             let check = try LogCheck(image)
             try check.expect(writer.ledger)
@@ -60,9 +68,11 @@ struct LogCrashTests {
     @Test(arguments: [MemoryFileSystem.Fault.Progress.none, .half])
     func aCrashAtAnyOperationLosesNothingThatWasAcknowledged(progress: MemoryFileSystem.Fault.Progress) throws {
         let operations = try Self.operationsOfWorkload()
+        let base = try Self.freshLog(FakeTimeSource())
+        var seen: Set<Image> = []
         for (index, operation) in operations.enumerated() where Self.isWorthACrash(operation, progress) {
-            let clock = FakeTimeSource()
-            let files = try Self.freshLog(clock)
+            let clock = Self.clock()
+            let files = base.settled()
             files.fail(index, MemoryFileSystem.Fault(kind: .powerLoss, progress: progress))
             var ledger = Ledger()
             if var writer = try? TestWriter(files, clock: clock) {
@@ -70,11 +80,16 @@ struct LogCrashTests {
                 ledger = writer.ledger
             }
             #expect(files.isDown)
-            for seed in [0, 1, UInt64(index) * 2 + 2, UInt64(index) * 2 + 3] {
-                Self.recover(files.crash(seed: seed), clock, ledger, "operation \(index) (\(operation)), seed \(seed)")
+            for seed in [0, 1, UInt64(index) + 2] {
+                let place = "operation \(index) (\(operation)), seed \(seed)"
+                Self.recover(files.crash(seed: seed), clock, ledger, place, &seen)
             }
         }
+        #expect(seen.count > 20)
     }
+
+    /// Some time after the log was made.
+    private static func clock() -> FakeTimeSource { FakeTimeSource(wall: Fixture.wall + Time.perSecond) }
 
     /// The file of before is mostly not there to be removed, so nothing changes between that and what follows.
     private static func isWorthACrash(_ operation: String, _ progress: MemoryFileSystem.Fault.Progress) -> Bool {
@@ -92,13 +107,14 @@ struct LogCrashTests {
         let opened = whole.operationCount
         #expect(try Workload.run(steps, &writer) == .done)
         let operations = whole.operations
+        var seen: Set<Image> = []
         for first in opened..<operations.count where Self.isWorthACrash(operations[first], .none) {
             let files = base.settled()
             files.fail(first, MemoryFileSystem.Fault(kind: .powerLoss))
             var writer = try TestWriter(files, clock: clock)
             #expect(try Workload.run(steps, &writer) == .down)
             let ledger = writer.ledger
-            for _ in 0..<4 {
+            for _ in 0..<2 {
                 let (seed, second) = (random.next() % 5, random.below(60))
                 let image = files.crash(seed: seed)
                 image.fail(second, MemoryFileSystem.Fault(kind: .powerLoss))
@@ -108,7 +124,7 @@ struct LogCrashTests {
                     after = writer.ledger
                 }
                 let last = image.crash(seed: random.next() % 5)
-                Self.recover(last, clock, after, "operations \(first) (\(operations[first])) and \(second)")
+                Self.recover(last, clock, after, "operations \(first) (\(operations[first])) and \(second)", &seen)
             }
         }
     }
@@ -129,7 +145,8 @@ struct LogCrashTests {
             ledger = writer.ledger
             files = files.settled()
         }
-        Self.recover(files, clock, ledger, "three times")
+        var seen: Set<Image> = []
+        Self.recover(files, clock, ledger, "three times", &seen)
     }
 
     /// Commits an event and gives the actions of a rotation without doing them.
@@ -140,15 +157,15 @@ struct LogCrashTests {
 
     @Test(arguments: MemoryFileSystem.Fault.Progress.allCases)
     func aFullDiskIsWaitedFor(progress: MemoryFileSystem.Fault.Progress) throws {
-        let clock = FakeTimeSource()
-        let base = try Self.freshLog(clock)
+        let base = try Self.freshLog(FakeTimeSource())
+        var seen: Set<Image> = []
         let operations = try Self.operationsOfWorkload()
         for (index, operation) in operations.enumerated() where !operation.hasPrefix("unlink") {
-            let files = base.settled()
+            let (files, clock) = (base.settled(), Self.clock())
             files.fail(index, MemoryFileSystem.Fault(kind: .error(ENOSPC), progress: progress))
             guard var writer = try? TestWriter(files, clock: clock) else {
                 // A start that fails changes nothing for the next.
-                Self.recover(files, clock, Ledger(), "opening, operation \(index) (\(operation))")
+                Self.recover(files, clock, Ledger(), "opening, operation \(index) (\(operation))", &seen)
                 continue
             }
             let outcome = try Workload.run(Workload.steps, &writer)
@@ -163,18 +180,21 @@ struct LogCrashTests {
                     Issue.record("operation \(index) (\(operation)), still running: \(error)")
                 }
             }
-            Self.recover(files.crash(seed: UInt64(index)), clock, writer.ledger, "operation \(index) (\(operation))")
+            // What a crash leaves of a writer that goes on is the matter of the other tests.
+            if outcome == .done && index % 4 > 0 { continue }
+            let left = files.crash(seed: UInt64(index))
+            Self.recover(left, clock, writer.ledger, "operation \(index) (\(operation))", &seen)
         }
     }
 
     @Test(arguments: [false, true])
     func anIOErrorHaltsAndAStartFindsEverything(dropsUnsynced: Bool) throws {
-        let clock = FakeTimeSource()
-        let base = try Self.freshLog(clock)
+        let base = try Self.freshLog(FakeTimeSource())
+        var seen: Set<Image> = []
         let operations = try Self.operationsOfWorkload()
         for (index, operation) in operations.enumerated() {
             if operation.hasPrefix("unlink") || dropsUnsynced && !operation.hasPrefix("fdatasync") { continue }
-            let files = base.settled()
+            let (files, clock) = (base.settled(), Self.clock())
             files.fail(index, MemoryFileSystem.Fault(kind: .error(EIO), dropsUnsynced: dropsUnsynced))
             var ledger = Ledger()
             if var writer = try? TestWriter(files, clock: clock) {
@@ -187,8 +207,9 @@ struct LogCrashTests {
                 #expect(writer.ledger.order.count == count, "acknowledged after a halt")
             }
             // The process starts again while the machine goes on, or the machine starts again too.
-            Self.recover(files.settled(), clock, ledger, "operation \(index) (\(operation)), process")
-            Self.recover(files.crash(seed: UInt64(index)), clock, ledger, "operation \(index) (\(operation)), machine")
+            let place = "operation \(index) (\(operation))"
+            Self.recover(files.settled(), clock, ledger, place + ", process", &seen)
+            Self.recover(files.crash(seed: UInt64(index)), clock, ledger, place + ", machine", &seen)
         }
     }
 }

@@ -8,9 +8,7 @@ struct RecoveryTests {
         ("damaged", .open(.damaged(reachedSequence: 9, reason: "r"))), ("headless", .headless(holdsEvents: false)),
         ("headless+events", .headless(holdsEvents: true)), ("stray", .stray),
     ]
-    private static let keys: [(String, RecoveryFindings.Key)] = [
-        ("epoch", .epoch), ("next", .next), ("missing", .missing),
-    ]
+    private static let keys: [RecoveryFindings.Key] = [.epoch, .next, .missing]
 
     private static func name(_ decision: RecoveryDecision) -> String {
         switch decision {
@@ -26,7 +24,7 @@ struct RecoveryTests {
     /// The whole table. A change of it is a change of what happens to logs: it is to be made on purpose.
     @Test func everyCombinationHasItsDecision() {
         var table: [String] = []
-        for (key, keyValue) in Self.keys {
+        for keyValue in Self.keys {
             for (newest, newestValue) in Self.newest {
                 for promises in [false, true] {
                     let findings = RecoveryFindings(
@@ -43,7 +41,6 @@ struct RecoveryTests {
                     } else {
                         table.append("\(newest)\(promises ? ", promised" : "") -> \(Self.name(decision))")
                     }
-                    _ = key
                 }
             }
         }

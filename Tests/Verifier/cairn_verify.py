@@ -659,7 +659,8 @@ class LogVerifier:
         if not seal:
             return Link(number + 1, segment.next, b"", None)
         if seal["reason"] == "corruption":
-            self.note("CORRUPTION", f"damage ended the segment before event {segment.next}", number)
+            end = first + int(seal["count"])
+            self.find("TAMPERED", f"damage ended the segment: events from {end} on were lost", end, number)
         try:
             key = Key.parse(seal["next"])
         except ValueError:
@@ -670,7 +671,6 @@ class LogVerifier:
     def follow(self, first: int, link: Link, data: bytes | None) -> Link:
         """The link to a segment that is there: events may be lost before it, or the seal that leads to it."""
         if first > link.first and link.after_corruption:
-            self.find("TAMPERED", f"events {link.first} to {first - 1} were lost to damage", link.first, link.number)
             return Link(link.number, first, link.previous, link.key)
         if first != link.first:
             message = f"a segment begins at {first} where one should at {link.first}"

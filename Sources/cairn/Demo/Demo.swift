@@ -23,7 +23,9 @@ struct Demo: ParsableCommand {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Where to put the files: a directory that is empty or new (default: below TMPDIR or /tmp).", valueName: "dir"))
+        help: ArgumentHelp(
+            "Where to put the files: a directory that is empty or new (default: below TMPDIR or /tmp).",
+            valueName: "dir"))
     var directory: String?
 
     @Flag(inversion: .prefixedNo, help: "Leave the files there, to try more with them.")

@@ -14,7 +14,7 @@ struct DemoEventWriter {
     mutating func append(_ kind: Kind) {
         switch kind {
         case .login:
-            head("\"action\":\"login\",\"module\":\"authentication\"", "success")
+            head("\"action\":\"login\",\"module\":\"authentication\"", "success", withRoles: true)
             output.append(text: ",\"details\":{\"method\":\"password\",\"second_factor\":\"totp\"}")
         case .loginFailed:
             head("\"action\":\"login_failed\",\"module\":\"authentication\"", "failed")
@@ -40,13 +40,11 @@ struct DemoEventWriter {
         target("invoice", "INV-2026-", random.below(90_000) + 10_000)
         output.append(text: ",\"compliance\":[\"SOX\"],\"details\":{\"amount\":")
         number(random.below(2_000_000))
-        output.append(text: ",\"currency\":\"EUR\",\"lines\":")
-        number(random.below(30) + 1)
-        output.append(text: "}")
+        output.append(text: ",\"currency\":\"EUR\"}")
     }
 
     private mutating func invoiceExported() {
-        head("\"action\":\"invoice.export\",\"module\":\"reporting\"", "success")
+        head("\"action\":\"invoice.export\",\"module\":\"reporting\"", "success", isJob: true)
         target("invoice_list", "Q", random.below(4) + 1)
         output.append(text: ",\"compliance\":[\"SOX\",\"PCI_DSS\"],\"classification\":\"CONFIDENTIAL\"")
         output.append(text: ",\"details\":{\"format\":\"csv\",\"rows\":")
@@ -77,8 +75,11 @@ struct DemoEventWriter {
 
     private mutating func scan() {
         let isFinding = random.chance(permille: 300)
-        head("\"action\":\"scan.finish\",\"module\":\"scanning\"", isFinding ? "warning" : "success")
-        if isFinding { output.append(text: random.chance(permille: 100) ? ",\"severity\":\"critical\"" : ",\"severity\":\"high\"") }
+        head("\"action\":\"scan.finish\",\"module\":\"scanning\"", isFinding ? "warning" : "success", isJob: true)
+        if isFinding {
+            let isCritical = random.chance(permille: 100)
+            output.append(text: isCritical ? ",\"severity\":\"critical\"" : ",\"severity\":\"high\"")
+        }
         output.append(text: ",\"target\":{\"type\":\"host\",\"id\":\"10.30.")
         number(random.below(8))
         output.append(text: ".")
@@ -91,7 +92,7 @@ struct DemoEventWriter {
     }
 
     private mutating func report() {
-        head("\"action\":\"report.generate\",\"module\":\"reporting\"", "success")
+        head("\"action\":\"report.generate\",\"module\":\"reporting\"", "success", isJob: true)
         target("report", "R-", random.below(900) + 100)
         output.append(text: ",\"details\":{\"title\":\"Access review\",\"pages\":")
         number(random.below(60) + 2)
@@ -99,7 +100,7 @@ struct DemoEventWriter {
     }
 
     private mutating func userChanged() {
-        head("\"action\":\"user.role_change\",\"module\":\"user_management\"", "success")
+        head("\"action\":\"user.role_change\",\"module\":\"user_management\"", "success", withRoles: true)
         output.append(text: ",\"severity\":\"medium\"")
         target("user", "u", random.below(48) + 1001)
         output.append(
@@ -126,15 +127,20 @@ struct DemoEventWriter {
 
     // MARK: Parts
 
-    private mutating func head(_ names: StaticString, _ status: StaticString) {
+    /// A job runs without a session.
+    private mutating func head(
+        _ names: StaticString, _ status: StaticString, withRoles: Bool = false, isJob: Bool = false
+    ) {
         output.append(text: names)
         output.append(text: ",\"status\":\"")
         output.append(text: status)
         output.append(text: "\",")
-        output.append(contentsOf: account.actor)
+        output.append(contentsOf: withRoles ? account.actorWithRoles : account.actor)
         output.append(text: ",\"ip_address\":\"")
         output.append(contentsOf: account.address)
-        output.append(text: "\",\"session_id\":\"s-")
+        output.append(text: "\"")
+        guard !isJob else { return }
+        output.append(text: ",\"session_id\":\"s-")
         output.append(hexadecimal: account.session)
         output.append(text: "\"")
     }

@@ -25,12 +25,12 @@ struct DemoEvents {
     struct Account {
         /// `"actor":{…}`
         let actor: [UInt8]
-        let email: [UInt8]
-        let number: Int
+        /// The same with type and roles, which are told where they matter.
+        let actorWithRoles: [UInt8]
         /// `10.20.x.y`
         let address: [UInt8]
-        /// `s-…`; another after each login.
-        var session: UInt64
+        /// Another one after each login.
+        var session: UInt32
     }
 
     /// - Parameters:
@@ -45,7 +45,8 @@ struct DemoEvents {
         accounts = []
         accounts = DemoEvents.departments.enumerated().flatMap { department, name in
             (1...6).map { member in
-                DemoEvents.account(department * 6 + member, name, member, session: random.next())
+                DemoEvents.account(
+                    department * 6 + member, name, member, session: UInt32(truncatingIfNeeded: random.next()))
             }
         }
     }
@@ -54,13 +55,13 @@ struct DemoEvents {
         "billing", "sales", "support", "engineering", "security", "operations", "administration", "audit",
     ]
 
-    private static func account(_ number: Int, _ department: String, _ member: Int, session: UInt64) -> Account {
-        let email = "\(department)\(member)@harbour.example"
+    private static func account(_ number: Int, _ department: String, _ member: Int, session: UInt32) -> Account {
         let actor = """
-            "actor":{"type":"user","id":"u\(1000 + number)","email":"\(email)","roles":["\(department)"]}
+            "actor":{"id":"u\(1000 + number)","email":"\(department)\(member)@harbour.example"
             """
         return Account(
-            actor: Array(actor.utf8), email: Array(email.utf8), number: 1000 + number,
+            actor: Array("\(actor)}".utf8),
+            actorWithRoles: Array("\(actor),\"type\":\"user\",\"roles\":[\"\(department)\"]}".utf8),
             address: Array("10.20.\(number / 6).\(10 + member)".utf8), session: session)
     }
 
@@ -92,8 +93,8 @@ struct DemoEvents {
 
     private mutating func startAttack() {
         attempts = 20 + random.below(60)
-        attackedFrom = made == count / 10 || random.chance(permille: 500)
-            ? DemoEvents.attacker : "198.51.100.\(1 + random.below(250))"
+        let isUsual = made == count / 10 || random.chance(permille: 500)
+        attackedFrom = isUsual ? DemoEvents.attacker : "198.51.100.\(1 + random.below(250))"
         attackedAccount = random.below(accounts.count)
     }
 
@@ -113,7 +114,7 @@ struct DemoEvents {
     private mutating func appendWork(to output: inout [UInt8]) {
         let index = random.below(accounts.count)
         let kind = DemoEvents.table[random.below(DemoEvents.table.count)]
-        if kind == .login { accounts[index].session = random.next() }
+        if kind == .login { accounts[index].session = UInt32(truncatingIfNeeded: random.next()) }
         let account = accounts[index]
         var writer = DemoEventWriter(output: output, random: random, account: account)
         output = []
@@ -134,10 +135,10 @@ struct DemoEvents {
 }
 
 extension Array where Element == UInt8 {
-    /// Sixteen digits.
-    mutating func append(hexadecimal value: UInt64) {
-        for shift in stride(from: 60, through: 0, by: -4) {
-            append(Hex.digit(UInt8(truncatingIfNeeded: value >> UInt64(shift)) & 15))
+    /// All digits: sixteen of a 64-bit number.
+    mutating func append(hexadecimal value: some FixedWidthInteger & UnsignedInteger) {
+        for shift in stride(from: value.bitWidth - 4, through: 0, by: -4) {
+            append(Hex.digit(UInt8(truncatingIfNeeded: value >> shift) & 15))
         }
     }
 }

@@ -107,7 +107,7 @@ struct Demonstration {
             throw CommandFailure(.unavailable, "the daemon of the demonstration does not answer on \(control)")
         }
         let sealed = try client.perform(.rotate).read { $0["sealed_segments"]?.number ?? 0 }
-        output.line("\(Figures.count(sealed, "segment")) sealed; the keys that signed them are erased.")
+        output.line("\(Figures.count(sealed, "sealed segment")); the private keys that signed them are erased.")
         try output.flush()
     }
 
@@ -140,7 +140,7 @@ struct Demonstration {
         output.line("\(cairn) verify -D \(logPath) --key-file \(keyPath)")
         output.line("\(cairn) verify -D \(copyPath) --key-file \(keyPath) --json")
         output.line("zcat \(logPath)/segments/*.ndjson.gz | tail -n 1")
-        output.line("cairnd -D \(logPath) --socket \(place)/auditd.sock      (a daemon that stays)")
+        output.line("cairnd -D \(logPath) --socket \(place)/auditd.sock   # a daemon that stays")
         try output.flush()
     }
 

@@ -10,7 +10,7 @@ final class SharedEvents: Sendable {
     }
 
     /// Leaves room in the sender's buffer for one more event.
-    private static let pieceBytes = 64 << 10
+    private static let pieceBytes = 16 << 10
 
     private let state: Mutex<State>
 

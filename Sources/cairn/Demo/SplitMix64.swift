@@ -15,7 +15,7 @@ struct SplitMix64: RandomNumberGenerator {
 
     /// A number below `bound`, which is small: the bias does not matter here.
     mutating func below(_ bound: Int) -> Int {
-        Int(truncatingIfNeeded: (next() >> 32) &* UInt64(bound) >> 32)
+        Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(bound)) >> 32)
     }
 
     /// True so many times out of a thousand.

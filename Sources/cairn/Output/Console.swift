@@ -3,16 +3,12 @@ import Synchronization
 
 /// Standard output, in pieces large enough that a million lines do not cost a million system calls.
 final class Output {
-    private static let pieceBytes = 64 << 10
-
     /// What is not written yet.
     var bytes: [UInt8] = []
-    private let stream: StandardStream
+    private let pieceBytes: Int
 
-    init(_ stream: StandardStream = .output) {
-        self.stream = stream
-        bytes.reserveCapacity(Output.pieceBytes + (4 << 10))
-    }
+    /// - Parameter pieceBytes: `flushIfFull` writes from so many on.
+    init(pieceBytes: Int = 64 << 10) { self.pieceBytes = pieceBytes }
 
     func line(_ text: String = "") {
         bytes.append(contentsOf: text.utf8)
@@ -20,14 +16,14 @@ final class Output {
     }
 
     func flushIfFull() throws {
-        if bytes.count >= Output.pieceBytes { try flush() }
+        if bytes.count >= pieceBytes { try flush() }
     }
 
     func flush() throws {
         guard !bytes.isEmpty else { return }
         defer { bytes.removeAll(keepingCapacity: true) }
         do throws(IOFailure) {
-            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try stream.write(buffer) }
+            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try StandardStream.output.write(buffer) }
         } catch {
             if error.isClosedPipe { throw OutputClosed() }
             throw error

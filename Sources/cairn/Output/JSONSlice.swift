@@ -18,7 +18,7 @@ struct JSONSlice {
     }
 
     var kind: Kind {
-        switch bytes.first {
+        switch bytes.first ?? 0 {
         case UInt8(ascii: "{"): .object
         case UInt8(ascii: "["): .array
         case UInt8(ascii: "\""): .string

@@ -55,7 +55,9 @@ struct VerificationReport {
         }
         if let last = result.committedThrough {
             let first = result.signedThrough.map { $0 + 1 } ?? 0
-            if first <= last, result.headTime != nil {
+            if first == last, result.headTime != nil {
+                sentences.append("Event \(Figures.count(last)) is committed and not signed yet.")
+            } else if first < last, result.headTime != nil {
                 sentences.append(
                     "Events \(Figures.count(first))–\(Figures.count(last)) are committed and not signed yet.")
             }

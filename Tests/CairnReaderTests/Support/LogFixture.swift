@@ -151,10 +151,14 @@ final class LogFixture {
     /// Replaces the active segment's file by a copy of itself, as a recovery does.
     func replaceActiveFile() throws {
         let name = FileNames.segment(builder.header.firstSequence, .data)
-        let bytes = try #require(try files.contents(name, limit: 1 << 30))
+        try put(name, try #require(try files.contents(name, limit: 1 << 30)))
+        try reopenActiveFile()
+    }
+
+    /// Goes on with the file that has the active segment's name now.
+    func reopenActiveFile() throws {
         try file.close()
-        try put(name, bytes)
-        file = try files.openForAppending(name)
+        file = try files.openForAppending(FileNames.segment(builder.header.firstSequence, .data))
     }
 
     /// Puts a whole file in its place.

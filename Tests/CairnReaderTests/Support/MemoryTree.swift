@@ -20,6 +20,9 @@ final class MemoryTree: FileSystem {
         var made: UInt64 = 0
         /// Names whose opening is refused, with the errno.
         var refused: [String: Int32] = [:]
+        /// Operations of a reader so far, and what is to happen just before one of them.
+        var operations = 0
+        var interruption: (operation: Int, body: @Sendable () -> Void)?
     }
 
     private let state = Mutex(State())
@@ -56,11 +59,27 @@ final class MemoryTree: FileSystem {
 
     func refuse(_ path: String, _ code: Int32?) { state.withLock { $0.refused[path] = code } }
 
+    /// Runs `body` just before the reader's operation of that number, from 0: what another process does meanwhile.
+    func interrupt(before operation: Int, _ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.interruption = (operation, body) }
+    }
+
+    var operations: Int { state.withLock { $0.operations } }
+
+    fileprivate func count() {
+        let body = state.withLock { state in
+            defer { state.operations += 1 }
+            return state.interruption.flatMap { $0.operation == state.operations ? $0.body : nil }
+        }
+        body?()
+    }
+
     private func missing(_ operation: String, _ path: String) -> IOFailure {
         IOFailure(operation: operation, path: path, code: ENOENT)
     }
 
     func status(_ path: String) throws(IOFailure) -> FileStatus? {
+        count()
         let identity = FileIdentity(device: 1, inode: 0)
         if path == "segments" { return FileStatus(size: 0, identity: identity, modified: 0, isDirectory: true) }
         return state.withLock { $0.nodes[path] }.map { node in
@@ -71,6 +90,7 @@ final class MemoryTree: FileSystem {
     }
 
     func list(_ directory: String) throws(IOFailure) -> [String] {
+        count()
         let prefix = directory.isEmpty ? "" : directory + "/"
         return state.withLock { Array($0.nodes.keys) }
             .filter { $0.hasPrefix(prefix) && !$0.dropFirst(prefix.count).contains("/") }
@@ -78,10 +98,11 @@ final class MemoryTree: FileSystem {
     }
 
     func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile {
+        count()
         let (node, code) = state.withLock { ($0.nodes[path], $0.refused[path]) }
         if let code { throw IOFailure(operation: "open", path: path, code: code) }
         guard let node else { throw missing("open", path) }
-        return MemoryReadable(node)
+        return MemoryReadable(self, node)
     }
 
     // What a verifier never calls.
@@ -98,15 +119,23 @@ final class MemoryTree: FileSystem {
 }
 
 private final class MemoryReadable: ReadableFile {
+    private let tree: MemoryTree
     private let node: MemoryTree.Node
 
-    init(_ node: MemoryTree.Node) { self.node = node }
+    init(_ tree: MemoryTree, _ node: MemoryTree.Node) {
+        self.tree = tree
+        self.node = node
+    }
 
     var identity: FileIdentity { FileIdentity(device: 1, inode: node.number) }
 
-    func size() throws(IOFailure) -> UInt64 { UInt64(node.bytes.withLock { $0.count }) }
+    func size() throws(IOFailure) -> UInt64 {
+        tree.count()
+        return UInt64(node.bytes.withLock { $0.count })
+    }
 
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(IOFailure) -> Int {
+        tree.count()
         let bytes = node.bytes.withLock { $0 }
         guard offset < UInt64(bytes.count) else { return 0 }
         let part = bytes[Int(offset)...].prefix(buffer.count)

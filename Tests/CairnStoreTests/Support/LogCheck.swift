@@ -171,8 +171,8 @@ struct LogCheck {
     func expect(_ ledger: Ledger, losing lostTags: Set<String> = []) throws {
         var found: [String: [UInt64]] = [:]
         for (sequence, line) in lines {
-            guard let tag = ledger.order.first(where: { line.contains("\"action\":\"\($0)\"") || line.hasSuffix(tail($0)) })
-            else { continue }
+            let tag = ledger.order.first { line.contains("\"action\":\"\($0)\"") || line.hasSuffix(tail($0)) }
+            guard let tag else { continue }
             found[tag, default: []].append(sequence)
         }
         for (tag, sequence) in ledger.acknowledged where !lostTags.contains(tag) {

@@ -16,10 +16,11 @@ struct StoredLine {
     init(_ line: [UInt8]) throws {
         let brace = try #require(line.firstIndex(of: UInt8(ascii: "{")))
         // _seq, _received, _uid and _pid: no comma stands inside any of them.
-        let parts = line[(brace + 1)...].split(
+        let parts: [ArraySlice<UInt8>] = line[(brace + 1)...].split(
             separator: UInt8(ascii: ","), maxSplits: 4, omittingEmptySubsequences: false)
         let stamps = parts.prefix(4).map { String(decoding: $0, as: UTF8.self) }
-        var rest = try #require(parts.count == 5 ? parts[4] : nil)
+        try #require(parts.count == 5)
+        var rest = parts[4]
         func value(_ index: Int, _ name: String) throws -> Substring {
             try #require(stamps[index].hasPrefix("\"\(name)\":"), "\(stamps)")
             return stamps[index].dropFirst(name.utf8.count + 3)
@@ -36,7 +37,7 @@ struct StoredLine {
         }
         self.extra = extra
         text = line
-        original = line[...brace] + rest
+        original = Array(line[...brace] + rest)
     }
 
     var string: String { String(decoding: original, as: UTF8.self) }
