@@ -72,7 +72,7 @@ struct SendingTests {
 
     @Test("the exit status says what became of the lines")
     func status() {
-        func status(hasAnswers: Bool = true, _ change: (inout Delivery.Progress) -> Void) -> ExitStatus? {
+        func status(hasAnswers: Bool = true, _ change: (inout Delivery.Progress) -> Void) -> cairn.ExitStatus? {
             Send.failure(of: Self.progress(change), hasAnswers: hasAnswers)?.status
         }
         #expect(status { _ in } == nil)

@@ -27,12 +27,15 @@ import Testing
         #expect(String(decoding: output, as: UTF8.self) == expected + "\n")
     }
 
-    @Test(arguments: [
-        (1, 0, #"{"_ack":{"lines":1,"first_seq":0,"last_seq":0}}"#),
-        (128, 1000, #"{"_ack":{"lines":128,"first_seq":1000,"last_seq":1127}}"#),
-        (2, 9_223_372_036_854_775_805,
-            #"{"_ack":{"lines":2,"first_seq":9223372036854775805,"last_seq":9223372036854775806}}"#),
-    ] as [(Int, UInt64, String)])
+    @Test(
+        arguments: [
+            (1, 0, #"{"_ack":{"lines":1,"first_seq":0,"last_seq":0}}"#),
+            (128, 1000, #"{"_ack":{"lines":128,"first_seq":1000,"last_seq":1127}}"#),
+            (
+                2, 9_223_372_036_854_775_805,
+                #"{"_ack":{"lines":2,"first_seq":9223372036854775805,"last_seq":9223372036854775806}}"#
+            ),
+        ] as [(Int, UInt64, String)])
     func accepted(_ lines: Int, _ first: UInt64, _ expected: String) {
         #expect(text(.accepted(lines: lines, firstSequence: first, segment: 3, leaves: [])) == expected + "\n")
     }
@@ -42,12 +45,14 @@ import Testing
         #expect(
             text(.accepted(lines: 2, firstSequence: 7, segment: 3, leaves: leaves))
                 == #"{"_ack":{"lines":2,"first_seq":7,"last_seq":8,"segment":3,"leaves":["#
-                + #""47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}}"# + "\n")
+                + #""47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=","AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]}}"#
+                + "\n")
     }
 
     @Test func duplicate() {
         #expect(
-            text(.duplicate(sequence: 7)) == #"{"_ack":{"lines":1,"first_seq":7,"last_seq":7,"duplicate":true}}"# + "\n")
+            text(.duplicate(sequence: 7)) == #"{"_ack":{"lines":1,"first_seq":7,"last_seq":7,"duplicate":true}}"# + "\n"
+        )
     }
 
     @Test(arguments: Rejection.Code.allCases)

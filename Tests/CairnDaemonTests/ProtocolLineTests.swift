@@ -45,9 +45,11 @@ import Testing
     @Test(arguments: [
         "", "{", #"{"_"#, #"{"_sync"#, #"{"_sync":"#, #"{"_sync":"a"#, #"{"_sync":"a"}x"#, #"{"_sync":"a",}"#,
         #"{"_sync":1}"#, #"{"_sync":null}"#, #"{"_sync":["a"]}"#, #"{"_sync":{"a":1}}"#, #"{"_sync":"a","x":1}"#,
-        #"{"_sync":"a","_sync":"b"}"#, #"{"x":1,"_sync":"a"}"#, #"{"_synced":"a"}"#, #"{"_Sync":"a"}"#, #"["_sync","a"]"#,
+        #"{"_sync":"a","_sync":"b"}"#, #"{"x":1,"_sync":"a"}"#, #"{"_synced":"a"}"#, #"{"_Sync":"a"}"#,
+        #"["_sync","a"]"#,
         #"{"_hello":true}"#, #"{"_hello":"ack"}"#, #"{"_hello":[{"ack":true}]}"#, #"{"_hello":{"ack":true},"x":1}"#,
-        #"{"_hello":{"ack":true}"#, #"{"_hello":{"ack":tru}}"#, #"{"_hell":{"ack":true}}"#, #"{"_helloo":{"ack":true}}"#,
+        #"{"_hello":{"ack":true}"#, #"{"_hello":{"ack":tru}}"#, #"{"_hell":{"ack":true}}"#,
+        #"{"_helloo":{"ack":true}}"#,
         #"{"action":"a","module":"m"}"#, #"{"_seq":1,"action":"a","module":"m"}"#, "_hello", "null",
     ])
     func neither(_ text: String) throws {

@@ -105,7 +105,7 @@ import Testing
         var output = [UInt8](repeating: 0, count: input.count)
         var refused = 0
         for index in stream.indices {
-            for bit in 0..<8 {
+            for bit in [0, 3, 7] {
                 var changed = stream
                 changed[index] ^= 1 << UInt8(bit)
                 let code = errorCode {
@@ -117,7 +117,7 @@ import Testing
             }
         }
         // The others inflate to something of the right size: that is for the checksums to find.
-        #expect(refused > stream.count)
+        #expect(refused > stream.count / 2)
         try stream.exactly { stream in
             try output.withUnsafeMutableBytes { try inflater.inflate(stream, into: $0) }
         }

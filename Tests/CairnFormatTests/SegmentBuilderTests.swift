@@ -104,7 +104,7 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
         var segment = try TestSegment(try Fixture.header(number: first == 0 ? 0 : 4, first: first), compression)
         var generator = EventGenerator(random)
         var durable = first
-        for _ in 0..<60 {
+        for _ in 0..<40 {
             var lines = (0..<generator.random.below(30)).map { _ in generator.line() }
             switch generator.random.below(20) {
             case 0: lines.append(generator.event(details: 300_000))

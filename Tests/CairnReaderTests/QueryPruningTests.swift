@@ -50,6 +50,31 @@ import Testing
         }
     }
 
+    /// Values that are no strings match in ways that the index does not count under the value.
+    @Test(
+        arguments: [
+            ("module=z", [0]), ("module=5", [1]), ("status=failed", [0]), ("severity=high", [0]),
+            ("action=x", [0, 1, 3]),
+            ("tenant=null", [0, 2, 3]), ("id=9", [1, 2]), ("actor.id=u", [3]), (#"actor.id="9""#, [2]),
+        ] as [(String, [UInt64])])
+    func valuesOfOtherTypes(_ filter: String, _ expected: [UInt64]) throws {
+        let log = try LogFixture()
+        try log.append(#"{"module":["z"],"action":["x"],"status":["failed"],"severity":["high"],"tenant":null}"#)
+        try log.seal()
+        try log.append(#"{"module":5,"action":"x","tenant":"t","id":9}"#)
+        try log.seal()
+        try log.append(#"{"module":"m","action":"y","id":"9","actor":{"id":[9,"9"]}}"#)
+        try log.seal()
+        // Where the actor is no object it has no id, whether an index is there or not.
+        try log.append(
+            #"{"module":"m","action":"x","actor":{"id":"u"}}"#,
+            #"{"module":"m","action":"y","actor":[{"id":"u"}],"tenant":1}"#)
+        try log.seal()
+        #expect(try log.open().sequences(filter) == expected)
+        for first in log.segments.dropLast() { try log.remove(first, .index) }
+        #expect(try log.open().sequences(filter) == expected)
+    }
+
     @Test func timesLeaveOutSegmentsSpansAndBlocks() throws {
         let log = try log()
         func at(_ seconds: Int64) -> Time { Time(nanoseconds: LogFixture.start.nanoseconds + seconds * 1_000_000_000) }

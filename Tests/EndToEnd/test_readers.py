@@ -188,8 +188,8 @@ def test_duckdb(written):
     source = (f"read_json({written.segments!r}, format = 'newline_delimited', compression = 'gzip', "
               "maximum_object_size = 4194304, columns = {_seq: 'UBIGINT', _received: 'TIMESTAMP', _uid: 'UINTEGER', "
               "_pid: 'INTEGER', action: 'VARCHAR', module: 'VARCHAR'})")
-    assert duckdb.sql(f"SELECT count(*), count(DISTINCT _seq), min(_seq), max(_seq) FROM {source}").fetchone() == (
-        len(written.lines), len(written.lines), 0, len(written.lines) - 1)
+    assert duckdb.sql(f"SELECT count(*), count(DISTINCT _seq), min(_seq), max(_seq) FROM {source}").fetchall() == [(
+        len(written.lines), len(written.lines), 0, len(written.lines) - 1)]
     modules = Counter(json.loads(line)["module"] for line in written.lines)
     rows = duckdb.sql(f"SELECT module, count(*) FROM {source} GROUP BY module").fetchall()
     assert dict(rows) == modules

@@ -20,7 +20,8 @@ extension EndToEnd {
         }
 
         private func isUnavailable(_ answer: Answer?) -> Bool {
-            if case .refused(let refusal)? = answer { refusal.code == "unavailable" && refusal.line == nil } else { false }
+            guard case .refused(let refusal)? = answer else { return false }
+            return refusal.code == "unavailable" && refusal.line == nil
         }
 
         @Test(.enabled(if: Environment.canMount, "it takes root, or the capability, to mount a small file system"))
@@ -39,7 +40,8 @@ extension EndToEnd {
             // Text that does not pack well, so that blocks of it need pages of their own.
             let lines = (0..<200).map { number in
                 let text = (0..<400).map { _ in String(UInt64.random(in: 0...UInt64.max, using: &random), radix: 36) }
-                return #"{"action":"full","module":"m","id":"\#(number)","details":"\#(text.joined().prefix(2000))"}"# + "\n"
+                let details = text.joined().prefix(2000)
+                return #"{"action":"full","module":"m","id":"\#(number)","details":"\#(details)"}"# + "\n"
             }
             try client.send(lines.joined())
             var answers: [Answer] = []
@@ -50,7 +52,7 @@ extension EndToEnd {
             #expect(isUnavailable(answers.last))
             #expect(isUnavailable(try quiet.answer()))
             #expect(answers.map(\.lines).reduce(0, +) < lines.count)
-            #expect(try daemon.ask("status")["phase"] as? String == "suspended")
+            try eventually("the status says so") { try daemon.ask("status")["phase"] as? String == "suspended" }
             #expect(try client.isSilent(milliseconds: 1500))
             unlink(filler)
             while answers.map(\.lines).reduce(0, +) < lines.count { answers.append(try #require(try client.answer())) }
@@ -58,8 +60,9 @@ extension EndToEnd {
             try quiet.send("{\"action\":\"after\",\"module\":\"m\"}\n")
             #expect(try quiet.answer()?.lines == 1)
             let stored = try daemon.stop().ours
-            #expect(stored.map(\.string) == ["{\"action\":\"before\",\"module\":\"m\"}"]
-                + lines.map { String($0.dropLast()) } + ["{\"action\":\"after\",\"module\":\"m\"}"])
+            let middle = lines.map { String($0.dropLast()) }
+            let expected = [#"{"action":"before","module":"m"}"#] + middle + [#"{"action":"after","module":"m"}"#]
+            #expect(stored.map(\.string) == expected)
             try place.stored.expectVerified()
             #expect(place.errorText.contains("nothing is stored for now"))
             #expect(place.errorText.contains("events are stored again"))
@@ -94,7 +97,8 @@ extension EndToEnd {
         /// A write fails for another reason than space: nothing more is promised, and the daemon ends with 74.
         @Test func aFailedWriteEndsIt() throws {
             let place = try DaemonProcess.Place()
-            var daemon = try DaemonProcess(place, wrapper: ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"])
+            let wrapper = ["sh", "-c", "trap '' XFSZ; ulimit -f 64; exec \"$@\"", "sh"]
+            var daemon = try DaemonProcess(place, wrapper: wrapper)
             let client = try daemon.acknowledged()
             var random = Random(seed: 1)
             var answers: [Answer] = []

@@ -70,7 +70,8 @@ extension EndToEnd {
             Case("a sync that is no string", #"{"_sync":1}"#, "reserved_name", 1),
             Case("a sync and more", #"{"_sync":"a","action":"a","module":"m"}"#, "reserved_name", 1),
             Case(
-                "too deep", detailed(Array(repeating: 0x5B, count: 2000) + Array(repeating: 0x5D, count: 2000)), "too_deep"),
+                "too deep", detailed(Array(repeating: 0x5B, count: 2000) + Array(repeating: 0x5D, count: 2000)),
+                "too_deep"),
             Case("too deep and never closed", Array(repeating: 0x5B, count: 30_000), "too_deep"),
             Case("one byte too long", detailed(Array("\"\(String(repeating: "x", count: 65_536))\"".utf8)), "too_long"),
             Case("far too long", [UInt8](repeating: 0x20, count: 1_000_000), "too_long"),

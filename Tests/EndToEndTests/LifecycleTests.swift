@@ -103,7 +103,9 @@ extension EndToEnd {
             #expect(try masked(daemon) == "")
             try write("limits:\n  event_bytes: 4KiB\nsanitize:\n  fields: [password]\n")
             daemon.signal(SIGHUP)
-            try eventually("the file is read again") { place.errorText.contains("notice: the configuration was read again") }
+            try eventually("the file is read again") {
+                place.errorText.contains("notice: the configuration was read again")
+            }
             #expect(try masked(daemon) == #""_sanitized":["details.password"]"#)
             try write("limits:\n  event_bytes: plenty\n")
             daemon.signal(SIGHUP)
@@ -159,7 +161,8 @@ extension EndToEnd {
             #expect(try control.text() == #"{"ok":true,"sealed":true,"sealed_segments":1}"#)
             #expect(try control.text() == #"{"ok":false,"code":"bad_request","message":"there is no command \"fly\""}"#)
             #expect(try control.text()?.hasPrefix(#"{"ok":true,"durable_seq":"#) == true)
-            let request = #"{"ok":false,"code":"bad_request","message":"a request is {\"command\":\"status|rotate|sync\"}"}"#
+            let request =
+                #"{"ok":false,"code":"bad_request","message":"a request is {\"command\":\"status|rotate|sync\"}"}"#
             #expect(try control.text() == request)
             #expect(try control.text() == request)
             let status = try #require(try control.line())
@@ -176,9 +179,7 @@ extension EndToEnd {
             try daemon.stop()
         }
 
-        @Test(.enabled(
-            if: Environment.isRoot && Environment.has("setpriv") && Environment.has("socat"),
-            "it takes root, setpriv and socat to ask as another user"))
+        @Test(.enabled(if: Environment.canBeAnother, "it takes root, setpriv and socat to ask as another user"))
         func onlySomeMayRotate() throws {
             let place = try DaemonProcess.Place()
             chmod(place.scratch.path, 0o711)
@@ -186,15 +187,15 @@ extension EndToEnd {
             let daemon = try DaemonProcess(
                 place, ["--control-path", control, "--control-mode", "0666", "--control-uids", "65533"])
             let input = "\(place.scratch.path)/input"
-            try "{\"command\":\"rotate\"}\n{\"command\":\"status\"}\n".write(toFile: input, atomically: true, encoding: .utf8)
+            let requests = "{\"command\":\"rotate\"}\n{\"command\":\"status\"}\n"
+            try requests.write(toFile: input, atomically: true, encoding: .utf8)
             func ask(_ uid: Int) throws -> String {
-                try ChildProcess.run(
-                    ["setpriv", "--reuid=\(uid)", "--regid=65534", "--clear-groups", "socat", "-t60", "STDIO",
-                        "UNIX-CONNECT:\(control)"], input: input).text
+                try ChildProcess.run(Environment.socat(control, as: uid), input: input).text
             }
             let stranger = try ask(65_534)
-            #expect(stranger.hasPrefix(
-                #"{"ok":false,"code":"not_allowed","message":"uid 65534 may not rotate: add it to control.uids"}"#))
+            let refusal =
+                #"{"ok":false,"code":"not_allowed","message":"uid 65534 may not rotate: add it to control.uids"}"#
+            #expect(stranger.hasPrefix(refusal))
             #expect(stranger.contains(#"{"ok":true,"version":"#))
             #expect(try ask(65_533).hasPrefix(#"{"ok":true,"sealed":true,"sealed_segments":1}"#))
             #expect(try daemon.stop().own("log.rotated").first?.string.contains(#""by":"uid 65533""#) == true)

@@ -74,7 +74,8 @@ extension EndToEnd {
                 guard poll(&entry, 1, seconds * 1000) == 1 else { throw Timeout(description: "no notification") }
                 var bytes = [UInt8](repeating: 0, count: 4096)
                 let count = recv(descriptor, &bytes, bytes.count, 0)
-                return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(String.init)
+                return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self).split(separator: "\n").map(
+                    String.init)
             }
 
             /// Reads until a message has that line.

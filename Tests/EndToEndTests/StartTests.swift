@@ -140,10 +140,11 @@ extension EndToEnd {
             let log = "\(scratch.path)/log"
             try #require(mkdir(log, 0o755) == 0 && mkdir("\(log)/segments", 0o755) == 0)
             let old = String(repeating: "old", count: 10_000)
-            try old.write(toFile: "\(log)/segments/00000000000000000000.ndjson.gz", atomically: true, encoding: .utf8)
+            let file = "\(log)/segments/00000000000000000000.ndjson.gz"
+            try old.write(toFile: file, atomically: true, encoding: .utf8)
             let result = try run(["-D", log, "--socket", "\(scratch.path)/socket"])
             #expect(result.end == .exited(65))
-            #expect(try String(contentsOfFile: "\(log)/segments/00000000000000000000.ndjson.gz", encoding: .utf8) == old)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == old)
         }
 
         @Test func aLostKeyIsSaid() throws {

@@ -22,7 +22,8 @@ extension EndToEnd {
                 let url = URL(fileURLWithPath: path)
                 let whole = try Data(contentsOf: url)
                 for _ in 0..<(Environment.isLong ? 40 : 6) {
-                    let (offset, bit) = (Int.random(in: 0..<whole.count, using: &random), Int.random(in: 0..<8, using: &random))
+                    let offset = Int.random(in: 0..<whole.count, using: &random)
+                    let bit = Int.random(in: 0..<8, using: &random)
                     var changed = whole
                     changed[offset] ^= 1 << bit
                     try changed.write(to: url)

@@ -18,6 +18,15 @@ enum Environment {
 
     static let canMount = isRoot && has("mount") && has("unshare") && succeeds(["unshare", "--mount", "true"])
 
+    /// Whether a test can act as another user.
+    static let canBeAnother = isRoot && has("setpriv") && has("socat")
+
+    /// The command that passes its input to a socket as user `uid`, and gives out what comes back.
+    static func socat(_ path: String, as uid: Int) -> [String] {
+        let user = ["setpriv", "--reuid=\(uid)", "--regid=65534", "--clear-groups"]
+        return user + ["socat", "-t60", "STDIO", "UNIX-CONNECT:\(path)"]
+    }
+
     static func has(_ tool: String) -> Bool { succeeds(["sh", "-c", "command -v \(tool)"]) }
 
     private static func succeeds(_ command: [String]) -> Bool {
