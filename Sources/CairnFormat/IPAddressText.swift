@@ -1,6 +1,27 @@
 /// Textual IP addresses: dotted quads, and RFC 4291 section 2.2 without zones.
 package enum IPAddressText {
-    package static func isValid(_ text: UnsafeRawBufferPointer) -> Bool { bytes(text) != nil }
+    /// Most addresses are dotted quads, and this is asked of every event: that case allocates nothing.
+    package static func isValid(_ text: UnsafeRawBufferPointer) -> Bool {
+        isDottedQuad(text) || (text.contains(UInt8(ascii: ":")) && bytes(text) != nil)
+    }
+
+    private static func isDottedQuad(_ text: UnsafeRawBufferPointer) -> Bool {
+        var (parts, digits, value) = (1, 0, 0)
+        for byte in text {
+            if byte == UInt8(ascii: ".") {
+                guard digits > 0 else { return false }
+                (parts, digits, value) = (parts + 1, 0, 0)
+            } else {
+                let digit = byte &- UInt8(ascii: "0")
+                // No leading zeros: some readers take them for octal.
+                guard digit < 10, digits == 0 || value > 0 else { return false }
+                value = value * 10 + Int(digit)
+                digits += 1
+                guard value < 256 else { return false }
+            }
+        }
+        return parts == 4 && digits > 0
+    }
 
     /// 4 or 16 bytes in network order, or nil.
     package static func bytes(_ text: UnsafeRawBufferPointer) -> [UInt8]? {

@@ -131,7 +131,8 @@ private struct SocketAddress: Sendable {
             throw ServiceManagerError("NOTIFY_SOCKET is “\(name)”: expected a path, or @ and a name")
         }
         guard path.count <= UnixConnection.maximumPathBytes else {
-            throw ServiceManagerError("NOTIFY_SOCKET is longer than \(UnixConnection.maximumPathBytes) bytes: “\(name)”")
+            throw ServiceManagerError(
+                "NOTIFY_SOCKET is longer than \(UnixConnection.maximumPathBytes) bytes: “\(name)”")
         }
         if first == UInt8(ascii: "@") { path[0] = 0 }
         self.path = path

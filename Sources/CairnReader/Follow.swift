@@ -122,7 +122,7 @@ public final class Follower: Sendable {
         state.scan = nil
         state.taken = 0
         state.tail = tail
-        state.nextSequence = max(state.nextSequence, min(scan.examinedEnd, Limits.sequence))
+        state.nextSequence = max(state.nextSequence, scan.examinedEnd)
     }
 
     private func wait() throws(ReadError) {

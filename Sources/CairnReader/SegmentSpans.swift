@@ -95,7 +95,6 @@ struct SegmentSpans {
     /// Whether the index is of this segment and its spans are such as the format allows. That makes it no more than a
     /// hint: each block is checked when it is read.
     private func isConsistent(_ index: SegmentIndex, with seal: Seal) -> Bool {
-        guard index.firstSequence == segment.firstSequence, index.count == seal.count else { return false }
         var sequence = segment.firstSequence
         var offset = reader.offset
         for span in index.spans {

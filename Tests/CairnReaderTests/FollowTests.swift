@@ -149,6 +149,23 @@ import Testing
         #expect(try follower.next() == nil)
     }
 
+    /// A block that is seen before all of its bytes are there is read again.
+    @Test func unfinishedBlock() throws {
+        let log = try LogFixture()
+        try log.append(Self.event(0))
+        let block = try log.block([Self.event(1)])
+        let start = try #require(try log.files.status(FileNames.segment(0, .data))).size
+        try log.write(block)
+        let place = start + UInt64(BlockHeader.headSize) + 2
+        let files = UnfinishedFileSystem(log.files, zeroing: place, readings: 3)
+        let follower = try Follower(
+            AuditLog(LogDirectory(files)), Query(), waiting: Follower.Waiting(unwatched: 1))
+        #expect(try next(follower, 2) == log.events)
+        #expect(files.left == 0)
+        try log.append(Self.event(2))
+        #expect(try next(follower, 1) == [log.events[2]])
+    }
+
     /// After an error the same place is tried again.
     @Test func errorsDoNotSkip() throws {
         let log = try LogFixture()
@@ -167,4 +184,59 @@ import Testing
         try log.change(0, .data) { $0[place] ^= 1 }
         #expect(try next(follower, 2).map(\.sequence) == [1, 2])
     }
+}
+
+/// Shows one byte of every file as 0 in the first readings of it, as if the writer had not come that far.
+private final class UnfinishedFileSystem: FileSystem {
+    private let base: PosixFileSystem
+    private let place: UInt64
+    private let readings: Guarded<Int>
+
+    init(_ base: PosixFileSystem, zeroing place: UInt64, readings: Int) {
+        self.base = base
+        self.place = place
+        self.readings = Guarded(readings)
+    }
+
+    /// Readings of the byte that will still show a 0.
+    var left: Int { readings.withLock { $0 } }
+
+    func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile {
+        try File(base.openForReading(path), self)
+    }
+
+    private final class File: ReadableFile {
+        private let base: any ReadableFile
+        private let system: UnfinishedFileSystem
+
+        init(_ base: any ReadableFile, _ system: UnfinishedFileSystem) {
+            self.base = base
+            self.system = system
+        }
+
+        var identity: FileIdentity { base.identity }
+        func size() throws(IOFailure) -> UInt64 { try base.size() }
+
+        func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(IOFailure) -> Int {
+            let count = try base.read(at: offset, into: buffer)
+            let place = system.place
+            if place >= offset, place < offset + UInt64(count), system.left > 0 {
+                buffer[Int(place - offset)] = 0
+                system.readings.withLock { $0 -= 1 }
+            }
+            return count
+        }
+    }
+
+    func status(_ path: String) throws(IOFailure) -> FileStatus? { try base.status(path) }
+    func list(_ directory: String) throws(IOFailure) -> [String] { try base.list(directory) }
+    func createDirectory(_ path: String, mode: UInt32) throws(IOFailure) {}
+    func create(_ path: String, mode: UInt32) throws(IOFailure) -> any AppendFile { try base.create(path, mode: mode) }
+    func openForAppending(_ path: String) throws(IOFailure) -> any AppendFile { try base.openForAppending(path) }
+    func rename(_ from: String, to: String) throws(IOFailure) {}
+    func link(_ from: String, to: String) throws(IOFailure) {}
+    func remove(_ path: String) throws(IOFailure) {}
+    func syncDirectory(_ path: String) throws(IOFailure) {}
+    func availableBytes() throws(IOFailure) -> UInt64 { 0 }
+    func lock() throws(IOFailure) -> any DirectoryLock { try base.lock() }
 }

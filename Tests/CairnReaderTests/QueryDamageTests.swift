@@ -76,17 +76,21 @@ import Testing
         #expect(try read(log, Query(after: 11)).found == [12, 13, 14, 15, 16, 17])
     }
 
-    @Test(arguments: [true, false])
-    func cutSegment(_ hasIndex: Bool) throws {
+    /// Cut between two blocks, inside the head of a block, and inside its stream.
+    @Test(arguments: [0, 30, 130], [true, false])
+    func cutSegment(_ rest: Int, _ hasIndex: Bool) throws {
         let log = try log()
-        let offset = Int(try #require(try log.blocks(0)[8]))
+        let offset = Int(try #require(try log.blocks(0)[8])) + rest
         try log.change(0, .data) { $0.removeLast($0.count - offset) }
         if !hasIndex { try log.remove(0, .index) }
         let forward = try read(log)
         #expect(forward.found == Array(0..<8))
         #expect(forward.error?.sequence == 8)
         #expect(forward.error?.format == .truncated)
-        #expect(try read(log, Query(order: .newestFirst)).found == [17, 16, 15, 14, 13, 12])
+        let backward = try read(log, Query(order: .newestFirst))
+        #expect(backward.found == [17, 16, 15, 14, 13, 12])
+        #expect(backward.error?.sequence == 8)
+        #expect(backward.error?.format == .truncated)
     }
 
     /// An index whose spans are of the right shape and lead to the wrong places: its checksum holds.
