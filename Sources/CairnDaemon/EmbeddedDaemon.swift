@@ -118,7 +118,7 @@ package final class EmbeddedDaemon: Sendable {
         guard let parts = running.withLock({ $0 }) else { return done(false) }
         parts.writer.rotate { sealed in
             if sealed {
-                // Behind the seal, so that it is the first event of the segment that the rotation opened.
+                // Behind the seal: it is of the segment that the rotation opened.
                 try? parts.writer.submit(
                     own: [OwnEvent.line(action: "log.rotated", details: ["by": .text(by)])])
             }

@@ -153,7 +153,10 @@ import Testing
     @Test func unfinishedBlock() throws {
         let log = try LogFixture()
         try log.append(Self.event(0))
-        let block = try log.block([Self.event(1)])
+        // Longer than what is read ahead for a head, even compressed.
+        var random = SeededGenerator(seed: 1)
+        let noise = (0..<400).map { _ in String(random.next(), radix: 36) }.joined()
+        let block = try log.block([#"{"module":"m","action":"a","details":"\#(noise)"}"#])
         let start = try #require(try log.files.status(FileNames.segment(0, .data))).size
         try log.write(block)
         let place = start + UInt64(BlockHeader.headSize) + 2

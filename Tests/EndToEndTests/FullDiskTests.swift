@@ -111,7 +111,7 @@ extension EndToEnd {
                 answers.append(answer)
             }
             #expect(isUnavailable(answers.last))
-            #expect((try? client.answer()) == .some(nil) || (try? client.answer()) == nil)
+            #expect((try? client.answer()) == nil)
             #expect(try daemon.end() == .exited(74))
             #expect(place.errorText.contains("EFBIG"))
             daemon = try DaemonProcess(place)
