@@ -79,12 +79,14 @@ let package = Package(
         .testTarget(
             name: "CairnFormatTests", dependencies: ["CairnFormat"], exclude: ["Vectors"], swiftSettings: settings),
         .testTarget(name: "CairnPlatformTests", dependencies: ["CairnPlatform"], swiftSettings: settings),
-        .testTarget(name: "CairnReaderTests", dependencies: ["CairnReader"], swiftSettings: settings),
+        .testTarget(
+            name: "CairnReaderTests", dependencies: ["CairnFormat", "CairnPlatform", "CairnReader"],
+            swiftSettings: settings),
         .testTarget(name: "CairnStoreTests", dependencies: ["CairnStore"], swiftSettings: settings),
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
         .testTarget(name: "CairnCommandTests", dependencies: ["cairn"], swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["cairnd", "CairnStore"], swiftSettings: settings),
+            name: "EndToEndTests", dependencies: ["cairnd", "CairnReader"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -27,8 +27,6 @@ final class EventConnection: ChannelInboundHandler {
 
     enum Mode { case undecided, plain, acknowledged }
 
-    /// Bytes of memory that a line takes beside its own while it waits: so also lines that store nothing count.
-    private static let bytesPerLine = 128
     /// Bytes that are read of one client once the server stops: more than the kernel holds of it (net.core.wmem_default
     /// is 208 KiB), and a bound for one that never ends.
     private static let drainBytes = 1 << 20
@@ -136,7 +134,7 @@ final class EventConnection: ChannelInboundHandler {
         let submission = Submission(
             ticket: ticket, uid: peer.uid, pid: peer.pid, batch: batch,
             wantsReceipts: wantsReceipts && mode == .acknowledged)
-        let bytes = batch.bytes.count + batch.entries.count * EventConnection.bytesPerLine
+        let bytes = batch.footprint
         outstanding.each.append(bytes)
         outstanding.sum += bytes
         batch = EventBatch()

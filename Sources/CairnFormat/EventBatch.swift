@@ -17,6 +17,12 @@ package struct EventBatch: Sendable {
 
     package var isEmpty: Bool { entries.isEmpty }
 
+    /// Bytes of memory that it takes: of two-byte lines the bookkeeping is far more than the lines.
+    package var footprint: Int {
+        bytes.count + extraStamps.count + tokens.count * MemoryLayout<UInt64>.stride
+            + (entries.count + rejections.count) * MemoryLayout<Entry>.stride
+    }
+
     /// Whether it must be handed on before it takes another line: its modules would not fit into one segment.
     package var isFull: Bool { modules.count >= Limits.modules }
 

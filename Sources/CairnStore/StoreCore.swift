@@ -170,7 +170,7 @@ package struct StoreCore {
         _ actions: inout [Action]
     ) throws(FormatError) {
         let batch = submission.batch
-        var answer = Answer(ticket: submission.ticket, runs: [], bytes: batch.bytes.count)
+        var answer = Answer(ticket: submission.ticket, runs: [])
         stamps.removeAll(keepingCapacity: true)
         Stamps.append(received: received, uid: submission.uid, pid: submission.pid, to: &stamps)
         var modules = [UInt16?](repeating: nil, count: batch.modules.count)

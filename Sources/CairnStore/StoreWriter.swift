@@ -66,7 +66,7 @@ package final class StoreWriter: Sendable {
         thread.withLock { $0 = started }
     }
 
-    /// Bytes of lines that wait or are being committed.
+    /// Bytes of memory of what waits or is being committed.
     package var queuedBytes: Int { queue.withLock { $0.bytes } }
 
     package var status: StoreStatus { published.withLock { $0 } }
@@ -75,7 +75,7 @@ package final class StoreWriter: Sendable {
     package func submit(_ submission: Submission) {
         queue.update { queue in
             queue.submissions.append(submission)
-            queue.bytes += submission.batch.bytes.count
+            queue.bytes += submission.batch.footprint
         }
     }
 
@@ -139,7 +139,7 @@ package final class StoreWriter: Sendable {
                 if work.isClosed, worker.isSuspended { break }
             } else if !work.submissions.isEmpty {
                 worker.step(.submit(work.submissions))
-                let done = work.submissions.reduce(0) { $0 + $1.batch.bytes.count }
+                let done = work.submissions.reduce(0) { $0 + $1.batch.footprint }
                 queue.update { $0.bytes -= done }
             } else if !work.rotations.isEmpty {
                 let before = worker.core.sealedSegments

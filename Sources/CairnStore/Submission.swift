@@ -23,8 +23,6 @@ package struct Submission: Sendable {
 package struct Answer: Sendable, Equatable {
     package var ticket: UInt64
     package var runs: [Run]
-    /// Bytes of the submission's lines, which no longer wait.
-    package var bytes: Int
 
     package enum Run: Sendable, Equatable {
         /// Lines with dense sequence numbers in one segment; `leaves` is empty unless receipts were asked for.

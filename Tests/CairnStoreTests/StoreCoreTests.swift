@@ -115,7 +115,6 @@ struct StoreCoreTests {
         #expect(Self.names(actions) == ["append", "sync", "acknowledge 3"])
         guard case .acknowledge(let answers) = actions.last else { return }
         #expect(answers.map(\.ticket) == [5, 6, 7])
-        #expect(answers.map(\.bytes) == submissions.map(\.batch.bytes.count))
         #expect(
             answers.map(\.runs) == [0, 2, 4].map { [.accepted(lines: 2, firstSequence: $0, segment: 0, leaves: [])] })
     }

@@ -13,8 +13,11 @@ enum Environment {
 
     static let isRoot = ProcessEnvironment.userID == 0
 
+    /// The Python that `Tests/run` set up, or that of the machine.
+    static let python = ProcessEnvironment.value("CAIRN_PYTHON") ?? "python3"
+
     /// Whether the independent verifier can run.
-    static let hasVerifier = succeeds(["python3", "-c", "import cryptography"])
+    static let hasVerifier = succeeds([python, "-c", "import cryptography"])
 
     static let canMount = isRoot && has("mount") && has("unshare") && succeeds(["unshare", "--mount", "true"])
 

@@ -1,4 +1,5 @@
 import CairnFormat
+import CairnReader
 import Foundation
 import Testing
 
@@ -107,7 +108,7 @@ struct StoredLog {
         let file = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
         let tests = file.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let verifier = tests.appendingPathComponent("Verifier/cairn_verify.py").path
-        let result = try ChildProcess.run(["python3", verifier, directory, "--json"])
+        let result = try ChildProcess.run([Environment.python, verifier, directory, "--json"])
         do {
             return try JSONDecoder().decode(Report.self, from: Data(result.output))
         } catch {
@@ -115,7 +116,10 @@ struct StoredLog {
         }
     }
 
+    /// Both verifiers must say VERIFIED; the independent one only where it can run, which `TamperTests` reports.
     func expectVerified(_ comment: Comment? = nil, sourceLocation: SourceLocation = #_sourceLocation) throws {
+        let own = try Verifier(LogDirectory(path: directory)).run()
+        #expect(own.verdict == .verified, comment, sourceLocation: sourceLocation)
         guard Environment.hasVerifier else { return }
         let report = try verify()
         #expect(report.verdict == "VERIFIED", comment, sourceLocation: sourceLocation)
