@@ -8,15 +8,15 @@ final class PosixDirectoryLock: DirectoryLock {
 
     /// - Parameter directory: an open file description that nobody else uses.
     init(_ directory: consuming Descriptor, path: String) throws(IOFailure) {
-        let number = directory.number
-        try systemCall("flock", path) { flock(number, LOCK_EX | LOCK_NB) }
+        let (number, kernel) = (directory.number, directory.kernel)
+        try systemCall("flock", path) { kernel.flock(number, LOCK_EX | LOCK_NB) }
         descriptor = Mutex(directory)
     }
 
     func release() {
         // Closing alone would not do where a child process has inherited the description.
         descriptor.withLock { descriptor in
-            if case .some(let held) = descriptor.take() { flock(held.number, LOCK_UN) }
+            if case .some(let held) = descriptor.take() { _ = held.kernel.flock(held.number, LOCK_UN) }
         }
     }
 }

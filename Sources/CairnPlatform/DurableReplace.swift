@@ -5,7 +5,7 @@ extension FileSystem {
     /// What the kernel sees, for `head` with mode 0640 on ``PosixFileSystem``:
     ///
     ///     unlinkat(3, "head.tmp", 0)                                        = -1 ENOENT
-    ///     openat(3, "head.tmp", O_WRONLY|O_CREAT|O_EXCL|O_APPEND|O_NOFOLLOW|O_CLOEXEC, 0640) = 4
+    ///     openat(3, "head.tmp", O_RDWR|O_CREAT|O_EXCL|O_APPEND|O_NOFOLLOW|O_CLOEXEC, 0640) = 4
     ///     fstat(4, …)                                                       = 0     the umask may call for an fchmod
     ///     write(4, …)                                                       = n
     ///     fdatasync(4)                                                      = 0     also the size and, as a new inode, the mode

@@ -75,6 +75,10 @@ package protocol FileSystem: AnyObject, Sendable {
     /// Bytes that an unprivileged process can still write here (`f_bavail` of statvfs(3)).
     func availableBytes() throws(IOFailure) -> UInt64
 
+    /// Whether the root is still to be found under the path by which it was opened. A directory that was moved, removed
+    /// or replaced meanwhile goes on to be written all the same.
+    func isInPlace() throws(IOFailure) -> Bool
+
     /// Becomes the one writer of this tree until the lock is released; EWOULDBLOCK where another is. Readers need none.
     func lock() throws(IOFailure) -> any DirectoryLock
 }
@@ -97,6 +101,9 @@ package protocol AppendFile: AnyObject, Sendable {
 
     /// Makes the bytes durable (fdatasync), but not the name: see ``FileSystem/syncDirectory(_:)``.
     func sync() throws(IOFailure)
+
+    /// The same file, open for reading, whatever has become of its name.
+    func reader() throws(IOFailure) -> any ReadableFile
 
     /// Closes without making anything durable. Closing again does nothing; any other call after it is refused (EBADF).
     func close() throws(IOFailure)

@@ -7,19 +7,23 @@ import Glibc
 package final class PosixFileSystem: FileSystem {
     private let root: Descriptor
     private let rootPath: String
+    private let kernel: any Kernel
 
     /// - Parameter path: a directory that exists; see ``createRoot(_:mode:)``.
-    package init(root path: String) throws(IOFailure) {
-        let number = try systemCall("open", path) { open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-        root = Descriptor(number)
+    package init(root path: String, kernel: any Kernel = LinuxKernel.shared) throws(IOFailure) {
+        let number = try systemCall("open", path) {
+            kernel.openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        }
+        root = Descriptor(number, of: kernel)
         rootPath = path
+        self.kernel = kernel
     }
 
     package func status(_ path: String) throws(IOFailure) -> FileStatus? {
         let name = try checked(path, for: "stat")
         var result = stat()
         do throws(IOFailure) {
-            try systemCall("stat", shown(path)) { fstatat(root.number, name, &result, 0) }
+            try systemCall("stat", shown(path)) { kernel.fstatat(root.number, name, &result) }
         } catch {
             if error.isMissing { return nil }
             throw error
@@ -29,38 +33,21 @@ package final class PosixFileSystem: FileSystem {
 
     package func list(_ directory: String) throws(IOFailure) -> [String] {
         let number = try openDirectory(directory, for: "opendir")
-        guard let stream = fdopendir(number) else {
-            let failure = IOFailure(operation: "opendir", path: shown(directory), code: errno)
-            _ = Descriptor(number)
-            throw failure
+        guard let names = kernel.names(consuming: number) else {
+            throw IOFailure(operation: "readdir", path: shown(directory), code: errno)
         }
-        defer { closedir(stream) }  // and with it `number`
-
-        var names: [String] = []
-        while true {
-            // Only errno tells the end of the directory from a failure.
-            errno = 0
-            guard let entry = readdir(stream) else {
-                if errno != 0 { throw IOFailure(operation: "readdir", path: shown(directory), code: errno) }
-                return names.sorted()
-            }
-            // Not through `entry.pointee`: an entry is shorter than its type, which has room for the longest name.
-            guard let offset = MemoryLayout<dirent>.offset(of: \.d_name) else { continue }
-            let bytes = UnsafeRawPointer(entry) + offset
-            let name = String(cString: bytes.assumingMemoryBound(to: CChar.self))
-            if name != "." && name != ".." { names.append(name) }
-        }
+        return names.filter { $0 != "." && $0 != ".." }.sorted()
     }
 
     package func createDirectory(_ path: String, mode: UInt32) throws(IOFailure) {
         let name = try checked(path, for: "mkdir")
         do throws(IOFailure) {
-            try systemCall("mkdir", shown(path)) { mkdirat(root.number, name, mode_t(mode)) }
+            try systemCall("mkdir", shown(path)) { kernel.mkdirat(root.number, name, mode_t(mode)) }
         } catch {
             if error.isExisting, try status(path)?.isDirectory == true { return }
             throw error
         }
-        let directory = Descriptor(try openDirectory(path, for: "open", extraFlags: O_NOFOLLOW))
+        let directory = Descriptor(try openDirectory(path, for: "open", extraFlags: O_NOFOLLOW), of: kernel)
         try setMode(mode, of: directory, path: shown(path))
     }
 
@@ -68,19 +55,19 @@ package final class PosixFileSystem: FileSystem {
         let name = try checked(path, for: "open")
         // O_NONBLOCK: the open of a pipe without a writer must not wait; it means nothing for a regular file.
         let flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
-        let number = try systemCall("open", shown(path)) { openat(root.number, name, flags) }
-        return try PosixReadableFile(Descriptor(number), path: shown(path))
+        let number = try systemCall("open", shown(path)) { kernel.openat(root.number, name, flags, 0) }
+        return try PosixReadableFile(Descriptor(number, of: kernel), path: shown(path))
     }
 
     package func create(_ path: String, mode: UInt32) throws(IOFailure) -> any AppendFile {
         let name = try checked(path, for: "open")
-        let flags = O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC
-        let number = try systemCall("open", shown(path)) { openat(root.number, name, flags, mode_t(mode)) }
-        let descriptor = Descriptor(number)
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC
+        let number = try systemCall("open", shown(path)) { kernel.openat(root.number, name, flags, mode_t(mode)) }
+        let descriptor = Descriptor(number, of: kernel)
         do throws(IOFailure) {
             try setMode(mode, of: descriptor, path: shown(path))
         } catch {
-            unlinkat(root.number, name, 0)
+            _ = kernel.unlinkat(root.number, name)
             throw error
         }
         return PosixAppendFile(descriptor, size: 0, path: shown(path))
@@ -88,47 +75,59 @@ package final class PosixFileSystem: FileSystem {
 
     package func openForAppending(_ path: String) throws(IOFailure) -> any AppendFile {
         let name = try checked(path, for: "open")
-        let flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
-        let number = try systemCall("open", shown(path)) { openat(root.number, name, flags) }
-        let descriptor = Descriptor(number)
+        let flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY
+        let number = try systemCall("open", shown(path)) { kernel.openat(root.number, name, flags, 0) }
+        let descriptor = Descriptor(number, of: kernel)
         let status = try statusOf(descriptor, path: shown(path))
         return PosixAppendFile(descriptor, size: UInt64(status.st_size), path: shown(path))
     }
 
     package func rename(_ from: String, to: String) throws(IOFailure) {
         let (old, new) = (try checked(from, for: "rename"), try checked(to, for: "rename"))
-        try systemCall("rename", "\(shown(from)) to \(shown(to))") { renameat(root.number, old, root.number, new) }
+        try systemCall("rename", "\(shown(from)) to \(shown(to))") { kernel.renameat(root.number, old, new) }
     }
 
     package func link(_ from: String, to: String) throws(IOFailure) {
         let (old, new) = (try checked(from, for: "link"), try checked(to, for: "link"))
-        try systemCall("link", "\(shown(from)) to \(shown(to))") { linkat(root.number, old, root.number, new, 0) }
+        try systemCall("link", "\(shown(from)) to \(shown(to))") { kernel.linkat(root.number, old, new) }
     }
 
     package func remove(_ path: String) throws(IOFailure) {
         let name = try checked(path, for: "unlink")
-        try systemCall("unlink", shown(path)) { unlinkat(root.number, name, 0) }
+        try systemCall("unlink", shown(path)) { kernel.unlinkat(root.number, name) }
     }
 
     package func syncDirectory(_ path: String) throws(IOFailure) {
         guard !path.isEmpty else {
-            try systemCall("fsync", shown(path)) { fsync(root.number) }
+            try systemCall("fsync", shown(path)) { kernel.fsync(root.number) }
             return
         }
-        let directory = Descriptor(try openDirectory(path, for: "open"))
-        try systemCall("fsync", shown(path)) { fsync(directory.number) }
+        let directory = Descriptor(try openDirectory(path, for: "open"), of: kernel)
+        try systemCall("fsync", shown(path)) { kernel.fsync(directory.number) }
     }
 
     package func availableBytes() throws(IOFailure) -> UInt64 {
         var result = statvfs()
-        try systemCall("statvfs", rootPath) { fstatvfs(root.number, &result) }
+        try systemCall("statvfs", rootPath) { kernel.fstatvfs(root.number, &result) }
         let (bytes, overflow) = UInt64(result.f_bavail).multipliedReportingOverflow(by: UInt64(result.f_frsize))
         return overflow ? .max : bytes
     }
 
+    package func isInPlace() throws(IOFailure) -> Bool {
+        var (here, there) = (stat(), stat())
+        try systemCall("fstat", rootPath) { kernel.fstat(root.number, &here) }
+        do throws(IOFailure) {
+            try systemCall("stat", rootPath) { kernel.fstatat(AT_FDCWD, rootPath, &there) }
+        } catch {
+            if error.isMissing { return false }
+            throw error
+        }
+        return FileStatus(here).identity == FileStatus(there).identity
+    }
+
     package func lock() throws(IOFailure) -> any DirectoryLock {
         // A description of its own: flock(2) belongs to it, and the lock must not live as long as the root does.
-        try PosixDirectoryLock(Descriptor(try openDirectory("", for: "open")), path: rootPath)
+        try PosixDirectoryLock(Descriptor(try openDirectory("", for: "open"), of: kernel), path: rootPath)
     }
 
     /// Makes a directory for a log: the parents that are missing with mode 0755, the last with `mode`, each one durable
@@ -180,6 +179,6 @@ package final class PosixFileSystem: FileSystem {
     ) throws(IOFailure) -> Int32 {
         let name = try checked(path, for: operation)
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | extraFlags
-        return try systemCall(operation, shown(path)) { openat(root.number, name, flags) }
+        return try systemCall(operation, shown(path)) { kernel.openat(root.number, name, flags, 0) }
     }
 }

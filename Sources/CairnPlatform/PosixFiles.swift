@@ -10,6 +10,13 @@ final class PosixAppendFile: AppendFile {
         /// Why `sync` failed; the file is then never written again.
         var lost: IOFailure?
 
+        func status(_ path: String) throws(IOFailure) -> stat {
+            switch descriptor {
+            case .some(let descriptor): return try statusOf(descriptor, path: path)
+            case .none: throw IOFailure(operation: "fstat", path: path, code: EBADF)
+            }
+        }
+
         /// The number to write to, unless the file is closed or lost.
         func writable(_ operation: String, _ path: String) throws(IOFailure) -> Int32 {
             if let lost { throw lost }
@@ -21,11 +28,13 @@ final class PosixAppendFile: AppendFile {
     }
 
     private let path: String
+    private let kernel: any Kernel
     /// One thread at a time uses a file, so this lock is never waited for; it is there to make a mistake harmless.
     private let state: Mutex<State>
 
     init(_ descriptor: consuming Descriptor, size: UInt64, path: String) {
         self.path = path
+        kernel = descriptor.kernel
         state = Mutex(State(descriptor: descriptor, size: size, lost: nil))
     }
 
@@ -36,9 +45,21 @@ final class PosixAppendFile: AppendFile {
         try state.withLock { (state: inout State) throws(IOFailure) in
             let number = try state.writable("write", path)
             var done = 0
-            defer { state.size += UInt64(done) }
-            try transfer(bytes.count, done: &done, operation: "write", path: path) { offset in
-                write(number, start + offset, bytes.count - offset)
+            do throws(IOFailure) {
+                try transfer(bytes.count, done: &done, operation: "write", path: path) { offset in
+                    kernel.write(number, UnsafeRawBufferPointer(start: start + offset, count: bytes.count - offset))
+                }
+                state.size += UInt64(done)
+            } catch {
+                state.size += UInt64(done)
+                // Not every file system says how much of the last piece it took before it failed.
+                do throws(IOFailure) {
+                    state.size = FileStatus(try state.status(path)).size
+                } catch {
+                    // Where the next byte would go is not known.
+                    state.lost = error
+                }
+                throw error
             }
             // A write of 0 bytes without an error means nothing for a file; it must not pass for success.
             if done < bytes.count { throw IOFailure(operation: "write", path: path, code: EIO) }
@@ -51,7 +72,7 @@ final class PosixAppendFile: AppendFile {
             guard size <= state.size, let length = off_t(exactly: size) else {
                 throw IOFailure(operation: "ftruncate", path: path, code: EINVAL)
             }
-            try systemCall("ftruncate", path) { ftruncate(number, length) }
+            try systemCall("ftruncate", path) { kernel.ftruncate(number, length) }
             state.size = size
         }
     }
@@ -60,10 +81,22 @@ final class PosixAppendFile: AppendFile {
         try state.withLock { (state: inout State) throws(IOFailure) in
             let number = try state.writable("fdatasync", path)
             do throws(IOFailure) {
-                try systemCall("fdatasync", path) { fdatasync(number) }
+                try systemCall("fdatasync", path) { kernel.fdatasync(number) }
             } catch {
                 state.lost = error
                 throw error
+            }
+        }
+    }
+
+    func reader() throws(IOFailure) -> any ReadableFile {
+        try state.withLock { (state: inout State) throws(IOFailure) in
+            switch state.descriptor {
+            case .some(let descriptor):
+                let number = descriptor.number
+                let copy = try systemCall("dup", path) { kernel.duplicate(number) }
+                return try PosixReadableFile(Descriptor(copy, of: kernel), path: path)
+            case .none: throw IOFailure(operation: "dup", path: path, code: EBADF)
             }
         }
     }
@@ -103,10 +136,11 @@ final class PosixReadableFile: ReadableFile {
     func read(at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(IOFailure) -> Int {
         // The offset may come from a damaged file. No file reaches the last offset that the kernel can name.
         guard let start = buffer.baseAddress, offset <= UInt64(off_t.max) - UInt64(buffer.count) else { return 0 }
-        let number = descriptor.number
+        let (number, kernel) = (descriptor.number, descriptor.kernel)
         var done = 0
         try transfer(buffer.count, done: &done, operation: "pread", path: path) { moved in
-            pread(number, start + moved, buffer.count - moved, off_t(offset) + off_t(moved))
+            let rest = UnsafeMutableRawBufferPointer(start: start + moved, count: buffer.count - moved)
+            return kernel.pread(number, rest, off_t(offset) + off_t(moved))
         }
         return done
     }
@@ -125,18 +159,18 @@ extension FileStatus {
 }
 
 func statusOf(_ descriptor: borrowing Descriptor, path: String) throws(IOFailure) -> stat {
-    let number = descriptor.number
+    let (number, kernel) = (descriptor.number, descriptor.kernel)
     var result = stat()
-    try systemCall("fstat", path) { fstat(number, &result) }
+    try systemCall("fstat", path) { kernel.fstat(number, &result) }
     return result
 }
 
 /// Gives a new file the bits that the umask took. It was never more open than `mode`, so nobody could slip in.
 /// Bits that the kernel added, as the set-group-ID bit that a directory inherits, stay.
 func setMode(_ mode: UInt32, of descriptor: borrowing Descriptor, path: String) throws(IOFailure) {
-    let number = descriptor.number
+    let (number, kernel) = (descriptor.number, descriptor.kernel)
     let current = try statusOf(descriptor, path: path).st_mode
     let wanted = (current & 0o7000) | mode_t(mode)
     if current & 0o7777 == wanted { return }
-    try systemCall("fchmod", path) { fchmod(number, wanted) }
+    try systemCall("fchmod", path) { kernel.fchmod(number, wanted) }
 }

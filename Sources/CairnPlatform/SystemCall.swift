@@ -30,27 +30,30 @@ func transfer(
 
 /// An open file descriptor with one owner. It is closed when the owner goes, and nobody else may close it.
 struct Descriptor: ~Copyable, Sendable {
-    let number: Int32
+    /// Negative once closed.
+    private(set) var number: Int32
+    let kernel: any Kernel
 
-    init(_ number: Int32) {
+    init(_ number: Int32, of kernel: any Kernel = LinuxKernel.shared) {
         self.number = number
+        self.kernel = kernel
     }
 
     deinit {
-        _ = Self.release(number)
+        if number >= 0 { _ = Self.release(number, kernel) }
     }
 
     /// Closes and says what the kernel had left to say (an NFS server reports lost writes here).
     consuming func close(path: String) throws(IOFailure) {
-        let code = Self.release(number)
-        discard self
+        let code = Self.release(number, kernel)
+        number = -1
         if code != 0 { throw IOFailure(operation: "close", path: path, code: code) }
     }
 
     /// Closes `number` and returns the errno. It never tries twice: on Linux the number is free after the first call,
     /// whatever that returned, and may by then belong to another thread (close(2)).
-    private static func release(_ number: Int32) -> Int32 {
-        if Glibc.close(number) == 0 { return 0 }
+    private static func release(_ number: Int32, _ kernel: any Kernel) -> Int32 {
+        if kernel.close(number) == 0 { return 0 }
         let code = errno
         // Somebody closed a descriptor of ours. The next write could land in a stranger's file: stop here.
         precondition(code != EBADF, "descriptor \(number) was closed behind its owner's back; this is a bug in Cairn")

@@ -30,9 +30,27 @@ struct ParallelVerification {
     func run() throws(ReadError) -> [SegmentResult] {
         let total = options.progress == nil ? 0 : try totalSize()
         let state = Guarded(State(results: Array(repeating: nil, count: segments.count)))
-        let (directory, segments) = (directory, segments)
         var threads: [DedicatedThread] = []
-        for number in 0..<min(max(options.threads, 1), segments.count) {
+        let count = min(max(options.threads, 1), segments.count)
+        if count == 1, options.progress == nil {
+            // Nobody is waiting for reports of progress, so this thread can do it itself.
+            state.withLock { $0.runningThreads = 1 }
+            Self.work(directory, segments, state)
+        } else {
+            try start(count, state, &threads)
+        }
+        reportProgress(of: state, total: total)
+        for thread in threads { thread.join() }
+        let (failure, results) = state.withLock { ($0.failure, $0.results) }
+        if let failure { throw failure.error }
+        return results.compactMap { $0 }
+    }
+
+    private func start(
+        _ count: Int, _ state: Guarded<State>, _ threads: inout [DedicatedThread]
+    ) throws(ReadError) {
+        let (directory, segments) = (directory, segments)
+        for number in 0..<count {
             state.withLock { $0.runningThreads += 1 }
             do throws(IOFailure) {
                 threads.append(
@@ -41,14 +59,9 @@ struct ParallelVerification {
                 state.withLock { $0.runningThreads -= 1 }
                 // Fewer threads do it as well, but one is needed.
                 if threads.isEmpty { throw ReadError(error) }
-                break
+                return
             }
         }
-        reportProgress(of: state, total: total)
-        for thread in threads { thread.join() }
-        let (failure, results) = state.withLock { ($0.failure, $0.results) }
-        if let failure { throw failure.error }
-        return results.compactMap { $0 }
     }
 
     /// Takes segments and verifies them until none is left.

@@ -1,8 +1,16 @@
 internal import CairnFormat
 package import CairnPlatform
 
+/// Who does what the core asks of the disk. Tests put their own between, to see that the order of actions matters.
+package protocol ActionPerforming {
+    /// Does one action that concerns the disk; the others are the caller's. After a throw the same action may be asked
+    /// for again.
+    mutating func perform(_ action: Action) throws(IOFailure)
+    mutating func close() throws(IOFailure)
+}
+
 /// Performs the core's actions against a file system. It decides nothing.
-package struct ActionPerformer {
+package struct ActionPerformer: ActionPerforming {
     private let files: any FileSystem
     private var active: (any AppendFile)?
 
@@ -12,7 +20,6 @@ package struct ActionPerformer {
         self.active = active
     }
 
-    /// Does one action that concerns the disk; the others are the caller's.
     package mutating func perform(_ action: Action) throws(IOFailure) {
         switch action {
         case .append(let offset, let bytes):

@@ -53,7 +53,7 @@ package final class StoreWriter: Sendable {
     package init(
         _ opened: sending LogOpening.Opened, events: [[UInt8]], time: any TimeSource, observer: any StoreObserver
     ) throws(StoreError) {
-        let worker = Worker(core: opened.core, performer: opened.performer, time: time, observer: observer)
+        let worker = StoreWorker(core: opened.core, performer: opened.performer, time: time, observer: observer)
         published = Mutex(worker.status)
         thread = Mutex(nil)
         let own = opened.events + events
@@ -114,8 +114,8 @@ package final class StoreWriter: Sendable {
 
     private final class Handover: @unchecked Sendable {
         // @unchecked: read once, by the thread that it is made for.
-        let worker: Worker
-        init(_ worker: Worker) { self.worker = worker }
+        let worker: StoreWorker
+        init(_ worker: StoreWorker) { self.worker = worker }
     }
 
     private struct Work {
@@ -126,7 +126,7 @@ package final class StoreWriter: Sendable {
         var isClosed = false
     }
 
-    private func run(_ worker: Worker) {
+    private func run(_ worker: StoreWorker) {
         // Those who wait for a rotation that is not done yet, as the disk is full.
         var rotations: [@Sendable (Bool) -> Void] = []
         var hasSealed = false
@@ -170,7 +170,7 @@ package final class StoreWriter: Sendable {
         for done in syncs { done(false) }
     }
 
-    private func take(_ worker: Worker) -> Work {
+    private func take(_ worker: StoreWorker) -> Work {
         let isSuspended = worker.isSuspended
         let limit = worker.core.configuration.commitBytes
         let deadline = worker.core.deadline
@@ -202,76 +202,8 @@ package final class StoreWriter: Sendable {
             })
     }
 
-    private func publish(_ worker: Worker) {
+    private func publish(_ worker: StoreWorker) {
         let status = worker.status
         published.withLock { $0 = status }
-    }
-}
-
-/// The state machine with the hands that do what it says. Used by one thread.
-private final class Worker {
-    var core: StoreCore
-    private var performer: ActionPerformer
-    private let time: any TimeSource
-    private let observer: any StoreObserver
-
-    init(core: StoreCore, performer: ActionPerformer, time: any TimeSource, observer: any StoreObserver) {
-        self.core = core
-        self.performer = performer
-        self.time = time
-        self.observer = observer
-    }
-
-    var isSuspended: Bool {
-        if case .suspended = core.phase { true } else { false }
-    }
-
-    var isHalted: Bool {
-        if case .halted = core.phase { true } else { false }
-    }
-
-    var status: StoreStatus {
-        let active = core.activeSegment
-        return StoreStatus(
-            phase: core.phase, origin: core.origin, segmentNumber: active.number,
-            segmentFirstSequence: active.firstSequence, segmentCount: active.count, segmentBytes: active.bytes,
-            sealedSegments: core.sealedSegments, durable: core.durable, identities: core.identityCount,
-            statistics: core.statistics)
-    }
-
-    private var now: Moment { Moment(wall: Time(nanoseconds: time.wall()), monotonic: time.monotonic()) }
-
-    func step(_ input: Input) {
-        let wasSuspended = isSuspended
-        perform(core.step(input, now: now))
-        if wasSuspended, core.phase == .idle { observer.resumed() }
-        if !wasSuspended, case .suspended(let reason) = core.phase { observer.suspended(reason) }
-    }
-
-    private func perform(_ actions: [Action]) {
-        for (index, action) in actions.enumerated() {
-            switch action {
-            case .acknowledge(let answers): observer.acknowledged(answers)
-            case .halt(let error):
-                observer.halted(error)
-                return
-            default:
-                do throws(IOFailure) {
-                    try performer.perform(action)
-                } catch {
-                    perform(
-                        core.step(
-                            .failed(index: index, isOutOfSpace: error.isOutOfSpace, message: error.description),
-                            now: now))
-                    return
-                }
-            }
-        }
-        _ = core.step(.performed, now: now)
-    }
-
-    func end() {
-        // Everything that was acknowledged is synced; a failing close can say nothing about it.
-        try? performer.close()
     }
 }

@@ -32,6 +32,7 @@ final class RecordingFileSystem: FileSystem {
     func list(_ directory: String) throws(IOFailure) -> [String] { try base.list(directory) }
     func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile { try base.openForReading(path) }
     func availableBytes() throws(IOFailure) -> UInt64 { try base.availableBytes() }
+    func isInPlace() throws(IOFailure) -> Bool { try base.isInPlace() }
     func lock() throws(IOFailure) -> any DirectoryLock { try base.lock() }
 
     func createDirectory(_ path: String, mode: UInt32) throws(IOFailure) {
@@ -95,6 +96,8 @@ private final class RecordingAppendFile: AppendFile {
         try files.note("sync", "")
         try base.sync()
     }
+
+    func reader() throws(IOFailure) -> any ReadableFile { try base.reader() }
 
     func close() throws(IOFailure) {
         try files.note("close", "")

@@ -241,5 +241,6 @@ private final class UnfinishedFileSystem: FileSystem {
     func remove(_ path: String) throws(IOFailure) {}
     func syncDirectory(_ path: String) throws(IOFailure) {}
     func availableBytes() throws(IOFailure) -> UInt64 { 0 }
+    func isInPlace() throws(IOFailure) -> Bool { true }
     func lock() throws(IOFailure) -> any DirectoryLock { try base.lock() }
 }

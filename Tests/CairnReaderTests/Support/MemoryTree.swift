@@ -115,6 +115,7 @@ final class MemoryTree: FileSystem {
     func remove(_ path: String) throws(IOFailure) { throw readOnly("unlink") }
     func syncDirectory(_ path: String) throws(IOFailure) { throw readOnly("fsync") }
     func availableBytes() throws(IOFailure) -> UInt64 { throw readOnly("statvfs") }
+    func isInPlace() throws(IOFailure) -> Bool { true }
     func lock() throws(IOFailure) -> any DirectoryLock { throw readOnly("flock") }
 }
 
