@@ -76,13 +76,27 @@ let package = Package(
             ],
             swiftSettings: settings),
 
+        // The log on a machine whose disk, clock and luck come from a seed; Tests only.
+        .target(
+            name: "CairnSimulation", dependencies: ["CairnStore"], path: "Tests/Support/CairnSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cairn-simulate",
+            dependencies: [
+                "CairnPlatform", "CairnSimulation",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/cairn-simulate", swiftSettings: settings),
+        .testTarget(name: "CairnSimulationTests", dependencies: ["CairnSimulation"], swiftSettings: settings),
+
         .testTarget(
             name: "CairnFormatTests", dependencies: ["CairnFormat"], exclude: ["Vectors"], swiftSettings: settings),
         .testTarget(name: "CairnPlatformTests", dependencies: ["CairnPlatform"], swiftSettings: settings),
         .testTarget(
             name: "CairnReaderTests", dependencies: ["CairnFormat", "CairnPlatform", "CairnReader"],
             swiftSettings: settings),
-        .testTarget(name: "CairnStoreTests", dependencies: ["CairnStore"], swiftSettings: settings),
+        .testTarget(
+            name: "CairnStoreTests", dependencies: ["CairnSimulation", "CairnStore"], swiftSettings: settings),
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
         .testTarget(name: "CairnCommandTests", dependencies: ["cairn"], swiftSettings: settings),
         .testTarget(

@@ -34,6 +34,11 @@ package struct LogOpening {
         if try storing({ () throws(IOFailure) in try files.status(FileNames.origin) }) == nil {
             _ = try LogCreation.create(in: files, name: name, entropy: entropy, now: now)
         }
+        try storing { () throws(IOFailure) in
+            // A process that ended between a rename and the sync of its directory has left names that only the memory
+            // of the machine knows. What is built on them must not outlive them.
+            for path in ["", FileNames.keys, FileNames.segments] { try files.syncDirectory(path) }
+        }
         var chain = try SealChain(directory)
         if let point = try resumePoint(chain) { chain.resume(at: point) }
         let newest = try newestSegment(chain)
@@ -330,6 +335,12 @@ package struct LogOpening {
             let note = try formatting { () throws(FormatError) in try state.logKey.sign(checkpoint.text) }
             try perform([.replace(path: FileNames.checkpoint, bytes: note, isSecret: false)], &performer)
         }
+        if try !headNames(state) {
+            // Two rotations without a head between them would look like a head that was put back.
+            let head = Head(state.origin.origin, state.builder, time: now.wall)
+            let note = try formatting { () throws(FormatError) in try state.key.sign(head.text) }
+            try perform([.replace(path: FileNames.head, bytes: note, isSecret: false)], &performer)
+        }
         if let last = chain?.last, last.seal.reason == .corruption, state.builder.count == 0 {
             let lost = (first: last.seal.endSequence, end: state.builder.nextSequence)
             events.insert(discontinuity(last.seal.number, lost: lost, "the segment is sealed up to there"), at: 0)
@@ -340,6 +351,11 @@ package struct LogOpening {
         }
         let core = StoreCore(state, configuration: configuration, identities: window, entropy: entropy, now: now)
         return Opened(core: core, performer: performer, events: events)
+    }
+
+    /// Whether the head that is there is one of the segment that takes events.
+    private func headNames(_ state: LogState) throws(StoreError) -> Bool {
+        try head(signedBy: state.key.verifier)?.number == state.builder.header.number
     }
 
     private func perform(_ actions: [Action], _ performer: inout ActionPerformer) throws(StoreError) {

@@ -260,9 +260,7 @@ package struct StoreCore {
     private mutating func headAction(now: Moment) throws(FormatError) -> Action {
         headAt = now.monotonic
         headCount = builder.count
-        let head = Head(
-            origin: origin.origin, number: builder.header.number, firstSequence: builder.header.firstSequence,
-            count: builder.count, root: builder.tree.root, time: now.wall)
+        let head = Head(origin.origin, builder, time: now.wall)
         return try .replace(path: FileNames.head, bytes: key.sign(head.text), isSecret: false)
     }
 
@@ -340,5 +338,14 @@ package struct LogState {
         self.key = key
         self.logKey = logKey
         self.outer = outer
+    }
+}
+
+extension Head {
+    /// What is to be signed of a segment as it is now.
+    init(_ origin: Origin, _ builder: SegmentBuilder, time: Time) {
+        self.init(
+            origin: origin, number: builder.header.number, firstSequence: builder.header.firstSequence,
+            count: builder.count, root: builder.tree.root, time: time)
     }
 }

@@ -34,6 +34,11 @@ package struct Answer: Sendable, Equatable {
         case synced(token: [UInt8])
     }
 
+    package init(ticket: UInt64, runs: [Run]) {
+        self.ticket = ticket
+        self.runs = runs
+    }
+
     /// Adds one accepted line, to the last run if it goes on there.
     mutating func accept(_ sequence: UInt64, segment: UInt64, leaf: Digest?) {
         if case .accepted(let lines, let first, segment, var leaves) = runs.last, first + UInt64(lines) == sequence {

@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnPlatform
 import CairnReader
+import CairnSimulation
 import CairnStore
 import Testing
 
@@ -73,9 +74,9 @@ struct IdentityHistoryTests {
     }
 
     /// Two sealed segments and an active one, an event every ten seconds.
-    private static func log() throws -> (MemoryFileSystem, FakeTimeSource, Ledger) {
-        let clock = FakeTimeSource()
-        let files = MemoryFileSystem()
+    private static func log() throws -> (TestDisk, SimulatedClock, Ledger) {
+        let clock = SimulatedClock()
+        let files = TestDisk()
         var writer = try TestWriter(files, clock: clock, configuration: configuration())
         for tags in [["a1", "a2"], ["b1", "b2"], ["c1", "c2"]] {
             if tags[0] != "a1" { #expect(writer.step(.rotate) == .done) }
@@ -89,7 +90,7 @@ struct IdentityHistoryTests {
 
     /// What a second submission of each event comes to after a start.
     private static func duplicates(
-        _ files: MemoryFileSystem, _ clock: FakeTimeSource, _ ledger: Ledger, limit: Int = 100
+        _ files: TestDisk, _ clock: SimulatedClock, _ ledger: Ledger, limit: Int = 100
     ) throws -> [String] {
         var writer = try TestWriter(files, clock: clock, configuration: configuration(limit: limit))
         return try ledger.order.filter { tag in

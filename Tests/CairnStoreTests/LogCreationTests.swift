@@ -1,13 +1,14 @@
 import CairnFormat
 import CairnPlatform
+import CairnSimulation
 import CairnStore
 import Testing
 
 struct LogCreationTests {
     private static func operations() throws -> [String] {
-        let files = MemoryFileSystem()
+        let files = TestDisk()
         _ = try LogCreation.create(
-            in: files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
+            in: files.files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
         return files.operations
     }
 
@@ -21,9 +22,9 @@ struct LogCreationTests {
     }
 
     @Test func whatIsMadeIsSignedByTheKeysThatOriginNames() throws {
-        let files = MemoryFileSystem()
+        let files = TestDisk()
         let statement = try LogCreation.create(
-            in: files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
+            in: files.files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
         #expect(statement.origin.name == Fixture.name)
         #expect(statement.created == Fixture.now.wall)
         #expect(statement.genesisKey != statement.logKey)
@@ -34,13 +35,13 @@ struct LogCreationTests {
 
     @Test func aCrashAtAnyOperationLeavesALogOrNone() throws {
         for (index, operation) in try Self.operations().enumerated() {
-            for progress in MemoryFileSystem.Fault.Progress.allCases {
+            for progress in Fault.Progress.allCases {
                 for seed in [0, 1, UInt64(index) + 2] {
-                    let files = MemoryFileSystem()
-                    files.fail(index, MemoryFileSystem.Fault(kind: .powerLoss, progress: progress))
+                    let files = TestDisk()
+                    files.fail(index, Fault(.powerLoss, progress: progress))
                     #expect(throws: StoreError.self) {
                         _ = try LogCreation.create(
-                            in: files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
+                            in: files.files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
                     }
                     let image = files.crash(seed: seed)
                     var writer = try TestWriter(image)
@@ -59,13 +60,13 @@ struct LogCreationTests {
         ("segments/00000000000000000000.index", 10), ("segments/00000000000000000000.ndjson.gz", 1051),
     ])
     func segmentsWithoutAnOriginAreNotWrittenOver(path: String, size: Int) throws {
-        let files = MemoryFileSystem()
-        try files.createDirectory("segments", mode: 0o750)
+        let files = TestDisk()
+        try files.files.createDirectory("segments", mode: 0o750)
         files.tamper(path, [UInt8](repeating: 1, count: size))
         let before = files.snapshot()
         let error = #expect(throws: StoreError.self) {
             _ = try LogCreation.create(
-                in: files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
+                in: files.files, name: Fixture.name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
         }
         #expect(error?.code == .damaged)
         #expect(error?.message.contains(path) == true)
@@ -74,9 +75,9 @@ struct LogCreationTests {
 
     @Test(arguments: ["", "a b", "a+b", "a\nb", String(repeating: "x", count: 129)])
     func aNameThatCannotBeALogsIsRefused(name: String) {
-        let files = MemoryFileSystem()
+        let files = TestDisk()
         #expect(throws: StoreError.self) {
-            _ = try LogCreation.create(in: files, name: name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
+            _ = try LogCreation.create(in: files.files, name: name, entropy: SeededEntropy(seed: 1), now: Fixture.now)
         }
         #expect(files.operations.isEmpty)
     }

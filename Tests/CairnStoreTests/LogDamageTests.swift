@@ -1,6 +1,7 @@
 import CairnFormat
 import CairnPlatform
 import CairnReader
+import CairnSimulation
 import CairnStore
 import Testing
 
@@ -10,13 +11,13 @@ struct LogDamageTests {
 
     /// A log with three commits in segment 0 and a head from before them; `ends` are the offsets behind each member.
     private struct Sample {
-        let clock = FakeTimeSource()
-        let files: MemoryFileSystem
+        let clock = SimulatedClock()
+        let files: TestDisk
         var writer: TestWriter
         var ends: [Int] = []
 
         init(headAfter: Int? = nil, commits: Int = 3) throws {
-            files = MemoryFileSystem()
+            files = TestDisk()
             writer = try TestWriter(files, clock: clock)
             ends = [size()]
             for number in 1...commits {
@@ -33,7 +34,7 @@ struct LogDamageTests {
         var bytes: [UInt8] { files.snapshot()[LogDamageTests.active] ?? [] }
 
         /// The same log with other bytes in the active segment.
-        func changed(_ bytes: [UInt8]) -> MemoryFileSystem {
+        func changed(_ bytes: [UInt8]) -> TestDisk {
             let changed = files.settled()
             changed.tamper(LogDamageTests.active, bytes)
             return changed
@@ -106,7 +107,7 @@ struct LogDamageTests {
         for index in 0..<operations {
             for seed in UInt64(0)..<6 {
                 let image = sample.changed(torn)
-                image.fail(index, MemoryFileSystem.Fault(kind: .powerLoss))
+                image.fail(index, Fault(.powerLoss))
                 _ = try? TestWriter(image, clock: sample.clock)
                 let left = image.crash(seed: seed)
                 #expect(
@@ -209,7 +210,7 @@ struct LogDamageTests {
         for index in 0..<whole.operationCount {
             for seed in UInt64(0)..<3 {
                 let image = sample.changed(bytes)
-                image.fail(index, MemoryFileSystem.Fault(kind: .powerLoss))
+                image.fail(index, Fault(.powerLoss))
                 _ = try? TestWriter(image, clock: sample.clock)
                 let left = image.crash(seed: seed)
                 var writer = try TestWriter(left, clock: sample.clock, ledger: sample.ledger(3))
@@ -254,7 +255,7 @@ struct LogDamageTests {
 
     // MARK: Refusals
 
-    private static func refusal(_ files: MemoryFileSystem, _ clock: FakeTimeSource) -> StoreError? {
+    private static func refusal(_ files: TestDisk, _ clock: SimulatedClock) -> StoreError? {
         let before = files.snapshot()
         let error = #expect(throws: StoreError.self) { _ = try TestWriter(files, clock: clock) }
         #expect(files.snapshot() == before, "a log that is refused is not changed")
@@ -262,9 +263,9 @@ struct LogDamageTests {
     }
 
     /// A log with two sealed segments.
-    private static func sealed() throws -> (MemoryFileSystem, FakeTimeSource) {
-        let clock = FakeTimeSource()
-        let files = MemoryFileSystem()
+    private static func sealed() throws -> (TestDisk, SimulatedClock) {
+        let clock = SimulatedClock()
+        let files = TestDisk()
         var writer = try TestWriter(files, clock: clock)
         let steps: [Workload.Step] = [.submit(["a1"]), .rotate, .submit(["b1"]), .rotate, .submit(["c1"]), .tick]
         #expect(try Workload.run(steps, &writer) == .done)
@@ -289,7 +290,7 @@ struct LogDamageTests {
 
     @Test func aSegmentOfAnotherLogIsRefused() throws {
         let (files, clock) = try Self.sealed()
-        let foreign = MemoryFileSystem()
+        let foreign = TestDisk()
         _ = try TestWriter(foreign, clock: clock, seed: 77)
         let bytes = try #require(foreign.snapshot()[FileNames.segment(0, .data)])
         files.tamper(FileNames.segment(2, .data), bytes)
@@ -360,7 +361,7 @@ struct LogDamageTests {
         var bytes = sample.bytes
         bytes[20] ^= 1
         let image = sample.changed(bytes)
-        let clock = FakeTimeSource(wall: sample.clock.wall() + 777)
+        let clock = SimulatedClock(wall: sample.clock.wall() + 777)
         _ = try TestWriter(image, clock: clock)
         clock.advance(by: 0, wall: -3600 * Time.perSecond)
         var writer = try TestWriter(image, clock: clock)

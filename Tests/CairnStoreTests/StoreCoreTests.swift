@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnPlatform
+import CairnSimulation
 import CairnStore
 import Testing
 

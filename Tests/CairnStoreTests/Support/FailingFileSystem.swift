@@ -23,6 +23,7 @@ final class FailingFileSystem: FileSystem {
     func list(_ directory: String) throws(IOFailure) -> [String] { try base.list(directory) }
     func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile { try base.openForReading(path) }
     func availableBytes() throws(IOFailure) -> UInt64 { try base.availableBytes() }
+    func isInPlace() throws(IOFailure) -> Bool { try base.isInPlace() }
     func lock() throws(IOFailure) -> any DirectoryLock { try base.lock() }
     func link(_ from: String, to: String) throws(IOFailure) { try base.link(from, to: to) }
     func remove(_ path: String) throws(IOFailure) { try base.remove(path) }
@@ -68,6 +69,8 @@ private final class FailingAppendFile: AppendFile {
         try files.check("fdatasync", path)
         try base.sync()
     }
+
+    func reader() throws(IOFailure) -> any ReadableFile { try base.reader() }
 
     func close() throws(IOFailure) { try base.close() }
 }

@@ -18,15 +18,15 @@ struct LogCheck {
     private(set) var activeFirst: UInt64 = 0
     private(set) var nextSequence: UInt64 = 0
 
-    private let files: MemoryFileSystem
+    private let files: PosixFileSystem
     private let directory: LogDirectory
     private var outer = MerkleTree()
     private var previous = Digest.zero
     private var lastReceived = Time.distantPast
 
     /// `checkpointMayLag`: as it may just after a crash.
-    init(_ files: MemoryFileSystem, checkpointMayLag: Bool = false) throws {
-        self.files = files
+    init(_ disk: TestDisk, checkpointMayLag: Bool = false) throws {
+        files = disk.files
         directory = LogDirectory(files)
         let origin = try directory.origin()
         var key = origin.genesisKey

@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnPlatform
+import CairnSimulation
 import CairnStore
 import Testing
 
@@ -80,8 +81,8 @@ struct TestWriter {
         case down
     }
 
-    let files: MemoryFileSystem
-    let clock: FakeTimeSource
+    let files: TestDisk
+    let clock: SimulatedClock
     var core: StoreCore
     var performer: ActionPerformer
     var ledger: Ledger
@@ -92,13 +93,13 @@ struct TestWriter {
 
     /// Opens the log, or makes it. The clock goes on a little, as no two starts are at the same nanosecond.
     init(
-        _ files: MemoryFileSystem, clock: FakeTimeSource = FakeTimeSource(),
+        _ files: TestDisk, clock: SimulatedClock = SimulatedClock(),
         configuration: StoreConfiguration = Fixture.configuration, ledger: Ledger = Ledger(), seed: UInt64 = 1
     ) throws(StoreError) {
         clock.advance(by: 1_000_000)
         let now = Moment(wall: Time(nanoseconds: clock.wall()), monotonic: clock.monotonic())
         let entropy = SeededEntropy(seed: seed &+ UInt64(bitPattern: now.wall.nanoseconds))
-        let opening = LogOpening(files, configuration: configuration, entropy: entropy, now: now)
+        let opening = LogOpening(files.files, configuration: configuration, entropy: entropy, now: now)
         let opened = try opening.open(creating: Fixture.name)
         (self.files, self.clock, self.ledger) = (files, clock, ledger)
         (core, performer) = (opened.core, opened.performer)
