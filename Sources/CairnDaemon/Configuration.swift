@@ -12,6 +12,7 @@ package struct Configuration: Sendable, Equatable {
     package var limits = Limits()
     package var segment = Segment()
     package var head = Head()
+    package var disk = Disk()
     package var idempotency = Idempotency()
     package var sanitize = Sanitize()
     package var log = Log()
@@ -54,6 +55,12 @@ package struct Configuration: Sendable, Equatable {
     package struct Head: Sendable, Equatable {
         package var interval = Duration.seconds(1)
         package var keepalive = Duration.seconds(60)
+    }
+
+    /// Free bytes; 0: off.
+    package struct Disk: Sendable, Equatable {
+        package var warnFree = 512 << 20
+        package var stopFree = 64 << 20
     }
 
     package struct Idempotency: Sendable, Equatable {
@@ -138,6 +145,9 @@ extension Configuration {
         atLeast(
             "head.keepalive", head.keepalive >= head.interval, "head.interval",
             because: "the head is written at most once every head.interval")
+        atLeast(
+            "disk.warn_free", disk.warnFree == 0 || disk.warnFree >= disk.stopFree, "disk.stop_free",
+            because: "the warning must come before the stop")
         if segment.compression != .zlib && segment.compressionLevel != 1 {
             found.append(
                 Conflict(

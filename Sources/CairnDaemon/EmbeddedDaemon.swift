@@ -13,6 +13,7 @@ package final class EmbeddedDaemon: Sendable {
 
     private struct Running {
         var writer: StoreWriter
+        var watch: LogWatch?
         var events: EventServer
         var control: ControlServer
         var group: MultiThreadedEventLoopGroup
@@ -65,9 +66,11 @@ package final class EmbeddedDaemon: Sendable {
                 opened, events: [startEvent(configuration)], time: time,
                 observer: Observer(events: events, logger: logger, failed: { [self] in fail($0) }))
             let control = ControlServer(loop: loopGroup.next(), commands: Commands(daemon: self))
+            let watch = watch(configuration.directory, writer)
             running.withLock {
                 $0 = Running(
-                    writer: writer, events: events, control: control, group: loopGroup, lock: lock, since: now.wall)
+                    writer: writer, watch: watch, events: events, control: control, group: loopGroup, lock: lock,
+                    since: now.wall)
             }
             progress("listening")
             try control.start(path: configuration.controlPath, mode: configuration.control.mode)
@@ -82,11 +85,22 @@ package final class EmbeddedDaemon: Sendable {
         logger.notice("ready: log \(configuration.directory), socket \(configuration.socket.path)")
     }
 
+    /// Without inotify the log is looked after at least once a second while events come, and every minute otherwise.
+    private func watch(_ directory: String, _ writer: StoreWriter) -> LogWatch? {
+        do throws(IOFailure) {
+            return try LogWatch(directory, writer)
+        } catch {
+            logger.warning("\(directory) is not watched for files that are taken away, only looked at: \(error)")
+            return nil
+        }
+    }
+
     /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
     package func stop() {
         guard let parts = running.withLock({ $0.take() }) else { return }
         parts.control.stop()
         parts.events.stop(within: 10)
+        parts.watch?.stop()
         try? parts.writer.submit(own: [OwnEvent.line(action: "daemon.stopped")])
         parts.writer.close()
         try? parts.group.syncShutdownGracefully()
@@ -208,6 +222,26 @@ package final class EmbeddedDaemon: Sendable {
             events.resumed()
         }
 
+        func spaceChanged(to stage: SpaceStage, available: UInt64) {
+            switch stage {
+            case .ample: logger.notice("the disk has room again: \(available) bytes are free")
+            case .low: logger.warning("the disk runs full: \(available) bytes are free; make room")
+            case .exhausted: logger.error("the disk is as good as full: \(available) bytes are free")
+            }
+        }
+
+        func displaced(_ displacement: Displacement, path: String) {
+            let what =
+                switch displacement {
+                case .directory: "the log's directory is not at its path any more"
+                case .segment(isReplaced: false): "\(path) was removed or moved away while it was written"
+                case .segment(isReplaced: true): "\(path) was replaced while it was written"
+                case .key: "the private key of the newest segment was removed"
+                }
+            let end = displacement == .directory ? "" : "; it is put back from what is open, and a part of the log now"
+            logger.critical("\(what)\(end)")
+        }
+
         func halted(_ error: StoreError) {
             logger.critical("the log cannot be written any more: \(error)")
             events.halted(error.message)
@@ -255,6 +289,7 @@ package final class EmbeddedDaemon: Sendable {
         return ControlAnswer.success([
             ("version", .text(EmbeddedDaemon.version)), ("pid", .number(UInt64(ProcessEnvironment.processID))),
             ("origin", .text(status.origin.origin.name)), ("phase", .text(status.phase.name)),
+            ("disk", .text(status.space.rawValue)),
             ("since", .text(parts.since.description)),
             (
                 "segment",
@@ -301,6 +336,8 @@ extension StoreConfiguration {
         identities = configuration.idempotency.ids
         identityAge = configuration.idempotency.age.nanoseconds
         commitBytes = configuration.limits.commitBytes
+        warnFree = UInt64(configuration.disk.warnFree)
+        stopFree = UInt64(configuration.disk.stopFree)
     }
 }
 

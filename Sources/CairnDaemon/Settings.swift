@@ -129,6 +129,12 @@ extension Setting {
             "head.keepalive", .span(.seconds(1) ... .seconds(60)), \.head.keepalive,
             "Longest time between two heads: an older head is a sign that the log is stale."),
         Setting(
+            "disk.warn_free", .size(0...1 << 50), \.disk.warnFree,
+            "Free bytes below which the log and the journal warn; 0: never."),
+        Setting(
+            "disk.stop_free", .size(0...1 << 50), \.disk.stopFree,
+            "Free bytes below which no events are taken, so that seals and the host have room; 0: fill the disk."),
+        Setting(
             "idempotency.ids", .count(0...100_000_000), \.idempotency.ids, needsRestart: true,
             "Event ids that are remembered to find retries; 0: off."),
         Setting(

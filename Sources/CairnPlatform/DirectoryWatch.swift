@@ -15,10 +15,13 @@ package final class DirectoryWatch: Sendable {
     /// - Parameters:
     ///   - root: a directory.
     ///   - directories: which directories below it to watch, relative to it; `""` is the root itself. Each must exist.
-    package init(root path: String, directories: [String]) throws(IOFailure) {
+    ///   - namesOnly: do not tell of files that are written, only of names that come, go and change.
+    package init(root path: String, directories: [String], namesOnly: Bool = false) throws(IOFailure) {
         let number = try systemCall("inotify_init1", path) { inotify_init1(Int32(IN_NONBLOCK | IN_CLOEXEC)) }
         let events = Descriptor(number)
-        let changes = IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF
+        let changes =
+            (namesOnly ? 0 : IN_MODIFY) | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF
+            | IN_MOVE_SELF
         let mask = UInt32(changes | IN_ONLYDIR)
         for directory in directories {
             let full = directory.isEmpty ? path : "\(path)/\(directory)"
@@ -44,6 +47,12 @@ package final class DirectoryWatch: Sendable {
         guard ready[1] == 0, ready[0] != 0 else { return false }
         try drain()
         return true
+    }
+
+    /// Lets changes gather for a while, or until `stop` is called.
+    package func pause(milliseconds: Int32) {
+        _ = try? pollDescriptors(
+            [(stopped.number, Int16(POLLIN))], timeoutMilliseconds: milliseconds, path: path)
     }
 
     /// Ends the wait of another thread, and every later one at once.

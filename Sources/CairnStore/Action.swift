@@ -13,6 +13,9 @@ package enum Action: Sendable, Equatable {
     case replace(path: String, bytes: [UInt8], isSecret: Bool)
     /// `keys/epoch.next` takes the place of `keys/epoch`, durably: the old key is gone.
     case evolveKey
+    /// The file of the active segment is found under `path` again, durably, as it is open; another file that has the name
+    /// is kept beside it.
+    case restore(path: String)
     /// Everything before is durable: clients may know.
     case acknowledge([Answer])
     /// Nothing more may be written.
@@ -29,8 +32,31 @@ package enum Input: Sendable {
     case rotate
     /// No more lines will come.
     case shutdown
+    /// The disk has so many bytes left.
+    case space(available: UInt64)
+    /// Something that the writer relies on is not where it was.
+    case displaced(Displacement)
     /// Every action of the last step was done.
     case performed
     /// The action with that index of the last step was not done, nor were those behind it.
     case failed(index: Int, isOutOfSpace: Bool, message: String)
+}
+
+/// What somebody has taken from under a writer.
+package enum Displacement: Sendable, Equatable {
+    /// The directory of the log is not at its path any more.
+    case directory
+    /// The file of the active segment has lost its name, or another file has it.
+    case segment(isReplaced: Bool)
+    /// The private key of the active segment is not in its file.
+    case key
+}
+
+/// How much room the disk has left, by the limits of the configuration.
+package enum SpaceStage: String, Sendable, Equatable {
+    case ample
+    /// Somebody should make room.
+    case low
+    /// What is left is kept for seals, for the rest of the host, and for the way back: no events are taken.
+    case exhausted
 }

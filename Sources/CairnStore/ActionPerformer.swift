@@ -7,6 +7,11 @@ package protocol ActionPerforming {
     /// for again.
     mutating func perform(_ action: Action) throws(IOFailure)
     mutating func close() throws(IOFailure)
+
+    /// What is not where it was; `path` is the active segment's. Nil if all is in place.
+    func displacement(of path: String) throws(IOFailure) -> Displacement?
+    /// Bytes that can still be written.
+    func availableBytes() throws(IOFailure) -> UInt64
 }
 
 /// Performs the core's actions against a file system. It decides nothing.
@@ -38,6 +43,8 @@ package struct ActionPerformer: ActionPerforming {
                 try files.rename(FileNames.nextEpochKey, to: FileNames.epochKey)
             }
             try files.syncDirectory(FileNames.keys)
+        case .restore(let path):
+            try restore(path)
         case .acknowledge, .halt:
             break
         }
@@ -52,6 +59,34 @@ package struct ActionPerformer: ActionPerforming {
         try active?.close()
         active = file
     }
+
+    /// The open file holds all that was acknowledged, whatever has become of its name.
+    private mutating func restore(_ path: String) throws(IOFailure) {
+        guard let active else { return }
+        let source = try active.reader()
+        if let status = try files.status(path), status.identity != source.identity {
+            let kept = "\(path).displaced-\(status.identity.inode)"
+            if try files.status(kept) == nil { try files.link(path, to: kept) }
+            try files.syncDirectory(FileNames.segments)
+        }
+        let copy = try files.copy(source, size: active.size, to: path)
+        // Nothing is lost with the old one: its bytes are durable in the new.
+        try? active.close()
+        self.active = copy
+    }
+
+    package func displacement(of path: String) throws(IOFailure) -> Displacement? {
+        guard try files.isInPlace(), try files.status(FileNames.segments)?.isDirectory == true else {
+            return .directory
+        }
+        if let active {
+            guard let status = try files.status(path) else { return .segment(isReplaced: false) }
+            if try active.reader().identity != status.identity { return .segment(isReplaced: true) }
+        }
+        return try files.status(FileNames.epochKey) == nil ? .key : nil
+    }
+
+    package func availableBytes() throws(IOFailure) -> UInt64 { try files.availableBytes() }
 
     package mutating func close() throws(IOFailure) {
         try active?.close()

@@ -269,7 +269,7 @@ package struct LogOpening {
                     ]))
         }
         let file = try storing { () throws(IOFailure) in
-            try rewrite(newest.path, from: replay.reader.file, size: replay.goodOffset)
+            try files.copy(replay.reader.file, size: replay.goodOffset, to: newest.path)
         }
         var performer = ActionPerformer(files, active: file)
         try perform(keyFile == .next ? [.evolveKey] : [], &performer)
@@ -366,28 +366,5 @@ package struct LogOpening {
                 throw StoreError(error)
             }
         }
-    }
-
-    /// Copies the first `size` bytes into a new file that takes the old one's name, durably, and opens it to append.
-    private func rewrite(
-        _ path: String, from source: any ReadableFile, size: UInt64
-    ) throws(IOFailure) -> any AppendFile {
-        let temporary = path + ".tmp"
-        if try files.status(temporary) != nil { try files.remove(temporary) }
-        let file = try files.create(temporary, mode: 0o640)
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
-        defer { buffer.deallocate() }
-        var offset: UInt64 = 0
-        while offset < size {
-            let wanted = Int(min(UInt64(buffer.count), size - offset))
-            let count = try source.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
-            guard count > 0 else { throw IOFailure(operation: "read", path: path, code: 5) }
-            try file.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            offset += UInt64(count)
-        }
-        try file.sync()
-        try files.rename(temporary, to: path)
-        try files.syncDirectory(FileNames.segments)
-        return file
     }
 }

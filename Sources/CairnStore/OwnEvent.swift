@@ -46,3 +46,13 @@ package enum OwnEvent {
         }
     }
 }
+
+extension Submission {
+    /// Events of the daemon itself.
+    static func own(_ lines: [[UInt8]], uid: UInt32, pid: Int32) throws(StoreError) -> Submission {
+        var batch = EventBatch()
+        let parser = try formatting { () throws(FormatError) in try EventParser() }
+        for line in lines { parser.append(own: line, to: &batch) }
+        return Submission(ticket: 0, uid: uid, pid: pid, batch: batch)
+    }
+}

@@ -19,6 +19,12 @@ package struct StoreConfiguration: Sendable, Equatable {
     package var commitBytes = 8 << 20
     /// Time between two attempts to write when the disk is full.
     package var retryInterval: Int64 = Time.perSecond
+    /// Free bytes below which the operator is warned; 0: never.
+    package var warnFree: UInt64 = 0
+    /// Free bytes below which no events are taken; 0: the disk may fill up.
+    package var stopFree: UInt64 = 0
+    /// Time between two looks at the disk while events come.
+    package var upkeepInterval: Int64 = Time.perSecond
 
     package init() {}
 }

@@ -38,6 +38,10 @@ package struct StoreCore {
     private var headAt: Int64?
     private var headCount: UInt64 = 0
     private var retryAt: Int64 = 0
+    /// How much room the disk had when it was last looked at.
+    package private(set) var space = SpaceStage.ample
+    /// Whether it waits for more room than there must be, with nothing left to perform.
+    package private(set) var waitsForReserve = false
     private var stamps: [UInt8] = []
     private var output: [UInt8] = []
 
@@ -91,9 +95,20 @@ package struct StoreCore {
             return []
         case (.failed(let index, let isOutOfSpace, let message), .performing):
             return fail(at: index, isOutOfSpace: isOutOfSpace, message: message, now: now)
-        case (.tick, .suspended):
+        case (.space(let available), .idle), (.space(let available), .suspended):
+            note(available, now: now)
+            return []
+        case (.tick, .suspended) where !waitsForReserve:
             phase = .performing
             return pending
+        case (.displaced(.directory), .idle), (.displaced(.directory), .suspended):
+            return halt(
+                StoreError(
+                    .io,
+                    "the log's directory is not at its path any more: somebody moved, removed or replaced it while it was "
+                        + "written; put it back before the next start, which would begin a new log"))
+        case (.displaced(let displacement), .idle):
+            return plan { core throws(FormatError) in core.restoration(displacement) }
         case (.submit(let submissions), .idle):
             return plan { core throws(FormatError) in
                 try core.commit(submissions, now: now)
@@ -122,9 +137,7 @@ package struct StoreCore {
             if !pending.isEmpty { phase = .performing }
             return pending
         } catch {
-            let failure = StoreError(error)
-            phase = .halted(failure)
-            return [.halt(failure)]
+            return halt(StoreError(error))
         }
     }
 
@@ -139,9 +152,44 @@ package struct StoreCore {
             retryAt = now.monotonic + configuration.retryInterval
             return []
         }
-        let failure = StoreError(.io, message)
+        return halt(StoreError(.io, message))
+    }
+
+    private mutating func halt(_ failure: StoreError) -> [Action] {
         phase = .halted(failure)
         return [.halt(failure)]
+    }
+
+    private func restoration(_ displacement: Displacement) -> [Action] {
+        switch displacement {
+        case .directory: []
+        case .segment: [.restore(path: FileNames.segment(builder.header.firstSequence, .data))]
+        case .key: [.replace(path: FileNames.epochKey, bytes: key.file, isSecret: true)]
+        }
+    }
+
+    // MARK: Space
+
+    /// What so many free bytes mean. A stage is left only when there is an eighth more than its limit, so that it does
+    /// not come and go with every block.
+    package func stage(of available: UInt64) -> SpaceStage {
+        func isBelow(_ limit: UInt64, _ isThere: Bool) -> Bool {
+            available < (isThere ? limit + limit / 8 : limit)
+        }
+        if isBelow(configuration.stopFree, space == .exhausted) { return .exhausted }
+        return isBelow(configuration.warnFree, space != .ample) ? .low : .ample
+    }
+
+    private mutating func note(_ available: UInt64, now: Moment) {
+        space = stage(of: available)
+        if space == .exhausted, phase == .idle {
+            phase = .suspended("only \(available) bytes are free, and \(configuration.stopFree) are kept in reserve")
+            waitsForReserve = true
+        } else if waitsForReserve, space != .exhausted {
+            phase = .idle
+            waitsForReserve = false
+        }
+        retryAt = now.monotonic + configuration.retryInterval
     }
 
     // MARK: Events

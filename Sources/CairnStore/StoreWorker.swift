@@ -7,14 +7,22 @@ package final class StoreWorker {
     private var performer: any ActionPerforming
     private let time: any TimeSource
     private let observer: any StoreObserver
+    private var upkeepAt: Int64
+    /// Events of our own that wait until something can be written.
+    private var untold: [[UInt8]] = []
+    /// Who writes them.
+    private let owner: (uid: UInt32, pid: Int32)
 
     package init(
-        core: StoreCore, performer: any ActionPerforming, time: any TimeSource, observer: any StoreObserver
+        core: StoreCore, performer: any ActionPerforming, time: any TimeSource, observer: any StoreObserver,
+        owner: (uid: UInt32, pid: Int32) = (ProcessEnvironment.userID, ProcessEnvironment.processID)
     ) {
         self.core = core
         self.performer = performer
         self.time = time
         self.observer = observer
+        self.owner = owner
+        upkeepAt = time.monotonic()
     }
 
     package var isSuspended: Bool {
@@ -31,7 +39,7 @@ package final class StoreWorker {
             phase: core.phase, origin: core.origin, segmentNumber: active.number,
             segmentFirstSequence: active.firstSequence, segmentCount: active.count, segmentBytes: active.bytes,
             sealedSegments: core.sealedSegments, durable: core.durable, identities: core.identityCount,
-            statistics: core.statistics)
+            statistics: core.statistics, space: core.space)
     }
 
     private var now: Moment { Moment(wall: Time(nanoseconds: time.wall()), monotonic: time.monotonic()) }
@@ -42,6 +50,76 @@ package final class StoreWorker {
         perform(core.step(input, now: now))
         if wasSuspended, core.phase == .idle { observer.resumed() }
         if !wasSuspended, case .suspended(let reason) = core.phase { observer.suspended(reason) }
+    }
+
+    /// Tries again what could not be done for lack of space.
+    package func retry() {
+        if core.waitsForReserve { checkSpace() } else { step(.tick) }
+    }
+
+    /// Looks at most once in a while, and at once if it `isUrgent`, whether the disk has room and the files are in their
+    /// places. To be called between two steps.
+    package func keepUp(isUrgent: Bool = false) {
+        let now = time.monotonic()
+        guard isUrgent || now >= upkeepAt, core.phase == .idle else { return }
+        upkeepAt = now + core.configuration.upkeepInterval
+        writeUntold()
+        checkPlaces()
+        checkSpace()
+    }
+
+    private func checkSpace() {
+        guard let available = try? performer.availableBytes() else { return }
+        let (before, after) = (core.space, core.stage(of: available))
+        // While there is still some room to say so.
+        if after == .exhausted, before != after { tell("disk.full", "critical", available) }
+        step(.space(available: available))
+        guard before != after else { return }
+        switch after {
+        case .exhausted: break
+        case .low: tell("disk.low", "high", available)
+        case .ample: tell("disk.recovered", "low", available)
+        }
+        observer.spaceChanged(to: after, available: available)
+    }
+
+    private func tell(_ action: String, _ severity: String, _ available: UInt64) {
+        tell(action, severity, ["free_bytes": .number(available)])
+    }
+
+    private func tell(_ action: String, _ severity: String, _ details: [String: OwnEvent.Value]) {
+        let status = severity == "critical" ? "failed" : severity == "high" ? "warning" : "info"
+        let line = OwnEvent.line(action: action, status: status, severity: severity, details: details)
+        untold.append(line)
+        writeUntold()
+    }
+
+    private func writeUntold() {
+        guard core.phase == .idle, !untold.isEmpty else { return }
+        // If memory runs out for it, clients come first, and it is tried again.
+        guard let submission = try? Submission.own(untold, uid: owner.uid, pid: owner.pid) else { return }
+        untold = []
+        step(.submit([submission]))
+    }
+
+    private func checkPlaces() {
+        let path = FileNames.segment(core.activeSegment.firstSequence, .data)
+        // What cannot be looked at now is looked at again soon; a disk that fails is noticed by the next write.
+        guard let displacement = try? performer.displacement(of: path) else { return }
+        observer.displaced(displacement, path: path)
+        step(.displaced(displacement))
+        let what =
+            switch displacement {
+            case .directory: "the directory is gone"
+            case .segment(let isReplaced): isReplaced ? "another file took its name" : "its name was removed"
+            case .key: "the file was removed"
+            }
+        tell(
+            "log.displaced", "critical",
+            [
+                "file": .text(displacement == .key ? FileNames.epochKey : path),
+                "message": .text("\(what) while it was written; what was acknowledged is in its place again"),
+            ])
     }
 
     private func perform(_ actions: [Action]) {

@@ -9,6 +9,10 @@ package protocol StoreObserver: Sendable {
     /// Nothing is written until there is space again; `reason` says what the system said.
     func suspended(_ reason: String)
     func resumed()
+    /// The disk has come to have less or more room.
+    func spaceChanged(to stage: SpaceStage, available: UInt64)
+    /// Something was taken from under the writer, which is about to put it back, or to halt.
+    func displaced(_ displacement: Displacement, path: String)
     /// The writer has stopped for good: what is not acknowledged by now never will be.
     func halted(_ error: StoreError)
 }
@@ -27,6 +31,7 @@ package struct StoreStatus: Sendable, Equatable {
     package var durable: UInt64
     package var identities: Int
     package var statistics: StoreStatistics
+    package var space: SpaceStage
 }
 
 /// The one writer of a log: a thread that takes what waits, commits it as a group and tells the observer. There is no
@@ -38,10 +43,11 @@ package final class StoreWriter: Sendable {
         var rotations: [@Sendable (Bool) -> Void] = []
         var syncs: [@Sendable (Bool) -> Void] = []
         var configuration: StoreConfiguration?
+        var inspects = false
         var isClosed = false
 
         var isEmpty: Bool {
-            submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !isClosed
+            submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !inspects && !isClosed
         }
     }
 
@@ -81,12 +87,7 @@ package final class StoreWriter: Sendable {
 
     /// Writes events of the daemon itself, under its own uid and pid.
     package func submit(own lines: [[UInt8]]) throws(StoreError) {
-        var batch = EventBatch()
-        let parser = try formatting { () throws(FormatError) in try EventParser() }
-        for line in lines { parser.append(own: line, to: &batch) }
-        submit(
-            Submission(
-                ticket: 0, uid: ProcessEnvironment.userID, pid: ProcessEnvironment.processID, batch: batch))
+        submit(try Submission.own(lines, uid: ProcessEnvironment.userID, pid: ProcessEnvironment.processID))
     }
 
     /// Seals the active segment behind everything submitted so far. `done` is told, on the writer's thread, whether
@@ -99,6 +100,9 @@ package final class StoreWriter: Sendable {
     package func sync(_ done: @escaping @Sendable (Bool) -> Void) {
         queue.update { $0.syncs.append(done) }
     }
+
+    /// Looks soon whether the log's files are in their places.
+    package func inspect() { queue.update { $0.inspects = true } }
 
     package func apply(_ configuration: StoreConfiguration) {
         queue.update { $0.configuration = configuration }
@@ -123,6 +127,7 @@ package final class StoreWriter: Sendable {
         var rotations: [@Sendable (Bool) -> Void] = []
         var syncs: [@Sendable (Bool) -> Void] = []
         var configuration: StoreConfiguration?
+        var inspects = false
         var isClosed = false
     }
 
@@ -134,7 +139,7 @@ package final class StoreWriter: Sendable {
             let work = take(worker)
             if let configuration = work.configuration { worker.core.configuration = configuration }
             if worker.isSuspended {
-                worker.step(.tick)
+                worker.retry()
                 publish(worker)
                 if work.isClosed, worker.isSuspended { break }
             } else if !work.submissions.isEmpty {
@@ -153,6 +158,7 @@ package final class StoreWriter: Sendable {
             } else {
                 worker.step(.tick)
             }
+            worker.keepUp(isUrgent: work.inspects)
             publish(worker)
             for done in work.syncs { done(!worker.isHalted) }
             if worker.isHalted { break }
@@ -181,6 +187,7 @@ package final class StoreWriter: Sendable {
                 var work = Work()
                 work.isClosed = queue.isClosed
                 work.configuration = queue.configuration.take()
+                work.inspects = exchange(&queue.inspects, with: false)
                 if isSuspended { return work }
                 var bytes = 0
                 let count = queue.submissions.prefix { submission in

@@ -49,6 +49,7 @@ struct Status: ParsableCommand {
         let daemon = [status["version"]?.string.map { "cairnd \($0)" }, pid, since.map { "since \($0)" }]
         add("daemon", daemon.compactMap { $0 }.joined(separator: ", "))
         add("phase", status["phase"]?.string)
+        add("disk", status["disk"]?.string)
         add("socket", status["socket"]?.string)
         add("durable", status["durable_seq"]?.number.map { "events up to \(Figures.count($0))" } ?? "no event yet")
         add("sealed", status["sealed_segments"]?.number.map { Figures.count($0, "segment") })

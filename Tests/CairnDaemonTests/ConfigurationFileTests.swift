@@ -54,6 +54,7 @@ private func problems(_ yaml: String) -> [String] {
             head.interval: 500ms
             head:
               keepalive: 30s
+            disk: {warn_free: 2GiB, stop_free: 1GiB}
             idempotency: {ids: 0, age: 2weeks}
             sanitize:
               fields:
@@ -72,6 +73,7 @@ private func problems(_ yaml: String) -> [String] {
         expected.segment = .init(
             maxBytes: 1 << 20, maxAge: .seconds(5400), sealOnShutdown: true, compression: .zlib, compressionLevel: 6)
         expected.head = .init(interval: .milliseconds(500), keepalive: .seconds(30))
+        expected.disk = .init(warnFree: 2 << 30, stopFree: 1 << 30)
         expected.idempotency = .init(ids: 0, age: .seconds(1_209_600))
         expected.sanitize = .init(fields: ["password", "credit card"])
         expected.log = .init(level: .trace)

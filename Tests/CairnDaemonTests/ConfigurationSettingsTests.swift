@@ -25,6 +25,8 @@ import Testing
         ("segment.compression_level", "--segment-compression-level", "1", false),
         ("head.interval", "--head-interval", "1s", false),
         ("head.keepalive", "--head-keepalive", "60s", false),
+        ("disk.warn_free", "--disk-warn-free", "512MiB", false),
+        ("disk.stop_free", "--disk-stop-free", "64MiB", false),
         ("idempotency.ids", "--idempotency-ids", "1000000", true),
         ("idempotency.age", "--idempotency-age", "1d", true),
         ("sanitize.fields", "--sanitize-fields", "", false),
@@ -67,7 +69,8 @@ import Testing
         ("segment.seal_on_shutdown", "yes", "true"), ("segment.seal_on_shutdown", "on", "true"),
         ("segment.compression", "zlib", "zlib"), ("segment.compression_level", "9", "9"),
         ("head.interval", "10ms", "10ms"), ("head.keepalive", "1min", "60s"), ("idempotency.ids", "0", "0"),
-        ("idempotency.age", "2weeks", "2w"), ("sanitize.fields", "password,credit card", "password,credit card"),
+        ("disk.warn_free", "0", "0"), ("disk.stop_free", "1G", "1GiB"), ("idempotency.age", "2weeks", "2w"),
+        ("sanitize.fields", "password,credit card", "password,credit card"),
         ("log.level", "critical", "critical"),
     ])
     func accepts(_ key: String, _ text: String, _ printed: String) throws {
@@ -92,7 +95,8 @@ import Testing
         ("segment.max_bytes", "64KB"), ("segment.max_age", "0"), ("segment.max_age", "53w"),
         ("segment.seal_on_shutdown", "maybe"), ("segment.compression", "gzip"), ("segment.compression", "ISAL"),
         ("segment.compression_level", "0"), ("segment.compression_level", "10"), ("head.interval", "9ms"),
-        ("head.keepalive", "61s"), ("idempotency.ids", "-1"), ("idempotency.age", "never"),
+        ("head.keepalive", "61s"), ("disk.stop_free", "-1"), ("disk.warn_free", "10%"), ("idempotency.ids", "-1"),
+        ("idempotency.age", "never"),
         ("sanitize.fields", "a,,b"), ("sanitize.fields", "a\tb"), ("log.level", "loud"), ("log.level", ""),
     ])
     func refuses(_ key: String, _ text: String) throws {
@@ -112,7 +116,8 @@ import Testing
             "limits.connections": "7", "limits.queue_bytes": "7MiB", "limits.connection_bytes": "7MiB",
             "limits.commit_bytes": "7MiB", "segment.max_bytes": "7MiB", "segment.max_age": "7h",
             "segment.seal_on_shutdown": "true", "segment.compression": "zlib", "segment.compression_level": "7",
-            "head.interval": "7s", "head.keepalive": "7s", "idempotency.ids": "7", "idempotency.age": "7h",
+            "head.interval": "7s", "head.keepalive": "7s", "disk.warn_free": "777MiB", "disk.stop_free": "7MiB",
+            "idempotency.ids": "7", "idempotency.age": "7h",
             "sanitize.fields": "password", "log.level": "debug",
         ]
         for setting in Setting.all {

@@ -42,6 +42,7 @@ struct StoreCoreTests {
             case .createSegment(let path, _): "create \(path)"
             case .replace(let path, _, let isSecret): "replace \(path)\(isSecret ? " secret" : "")"
             case .evolveKey: "evolve key"
+            case .restore(let path): "restore \(path)"
             case .acknowledge(let answers): "acknowledge \(answers.count)"
             case .halt(let error): "halt \(error.code)"
             }

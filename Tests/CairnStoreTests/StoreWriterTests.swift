@@ -15,12 +15,18 @@ struct StoreWriterTests {
             var suspensions: [String] = []
             var resumptions = 0
             var halts: [StoreError] = []
+            var stages: [SpaceStage] = []
+            var displacements: [Displacement] = []
         }
 
         let heard = Guarded(Heard())
 
         func acknowledged(_ answers: [Answer]) { heard.update { $0.answers += answers } }
         func suspended(_ reason: String) { heard.update { $0.suspensions.append(reason) } }
+        func spaceChanged(to stage: SpaceStage, available: UInt64) { heard.update { $0.stages.append(stage) } }
+        func displaced(_ displacement: Displacement, path: String) {
+            heard.update { $0.displacements.append(displacement) }
+        }
         func resumed() { heard.update { $0.resumptions += 1 } }
         func halted(_ error: StoreError) { heard.update { $0.halts.append(error) } }
 

@@ -7,6 +7,9 @@ extension EndToEnd {
     @Suite struct FullDiskTests {
         /// A small file system at `path`, gone with the last reference.
         private final class SmallDisk {
+            /// The last byte is to be used: there is no reserve.
+            static let flags = ["--disk-warn-free", "0", "--disk-stop-free", "0"]
+
             let path: String
 
             init(_ path: String, size: String) throws {
@@ -28,7 +31,7 @@ extension EndToEnd {
         func clientsWaitUntilThereIsSpaceAgain() throws {
             let place = try DaemonProcess.Place()
             let disk = try SmallDisk(place.log, size: "2m")
-            let daemon = try DaemonProcess(place)
+            let daemon = try DaemonProcess(place, SmallDisk.flags)
             let filler = "\(place.log)/filler"
             let client = try daemon.acknowledged()
             let quiet = try daemon.acknowledged()
@@ -73,7 +76,7 @@ extension EndToEnd {
         func itStopsAndStartsAgainAroundAFullDisk() throws {
             let place = try DaemonProcess.Place()
             let disk = try SmallDisk(place.log, size: "2m")
-            var daemon = try DaemonProcess(place)
+            var daemon = try DaemonProcess(place, SmallDisk.flags)
             let filler = "\(place.log)/filler"
             let client = try daemon.acknowledged()
             try client.send("{\"action\":\"before\",\"module\":\"m\"}\n")
@@ -88,7 +91,7 @@ extension EndToEnd {
             var acknowledged = 0
             while let answer = try? client.answer() { acknowledged += isUnavailable(answer) ? 0 : answer.lines }
             unlink(filler)
-            daemon = try DaemonProcess(place)
+            daemon = try DaemonProcess(place, SmallDisk.flags)
             #expect(try daemon.stop().ours.count >= acknowledged + 1)
             try place.stored.expectVerified()
             withExtendedLifetime(disk) {}

@@ -70,4 +70,7 @@ private struct DefectivePerformer: ActionPerforming {
     }
 
     mutating func close() throws(IOFailure) { try base.close() }
+
+    func displacement(of path: String) throws(IOFailure) -> Displacement? { try base.displacement(of: path) }
+    func availableBytes() throws(IOFailure) -> UInt64 { try base.availableBytes() }
 }

@@ -49,6 +49,9 @@ package struct RandomSimulation {
         configuration.segmentAge = [1, 3600][random.below(2)] * Time.perSecond
         configuration.compression = random.below(4) == 0 ? .zlib(level: 1) : .isal
         configuration.sealsOnShutdown = random.below(4) == 0
+        configuration.stopFree = UInt64([0, 0, 3000][random.below(3)])
+        configuration.warnFree = UInt64([0, 5000][random.below(2)])
+        configuration.upkeepInterval = [0, Time.perSecond][random.below(2)]
         var rates = FaultRates()
         func chance(_ most: Int) -> Int { random.below(3) == 0 ? 0 : random.below(most) }
         rates.powerLoss = chance(400)
@@ -86,7 +89,7 @@ package struct RandomSimulation {
     // MARK: Steps
 
     private mutating func act() -> Violation? {
-        switch random.below(24) {
+        switch random.below(26) {
         case 0..<8: return submitSome()
         case 8..<12: return machine.perform(.append)
         case 12..<14: return machine.perform(.batch)
@@ -99,6 +102,11 @@ package struct RandomSimulation {
             machine.kernel.change { $0.dropCaches() }
             return nil
         case 22: return stopInOrder()
+        case 23:
+            let used = machine.kernel.disk.usedBytes
+            machine.kernel.limit(to: used + random.below(8000))
+            return nil
+        case 24: return displace()
         default:
             // What no head names yet, rot makes look like an append that was cut off.
             var violation: Violation?
@@ -140,6 +148,21 @@ package struct RandomSimulation {
         return machine.step(.tick)
     }
 
+    /// Somebody takes a file from under the writer, which puts it back.
+    private mutating func displace() -> Violation? {
+        machine.kernel.limit(to: nil)
+        guard !isRotten, machine.phase == .running else { return nil }
+        if let violation = machine.displace(key: random.below(4) == 0, leavesAnother: random.below(2) == 0) {
+            return violation
+        }
+        do throws(Violation) {
+            try check()
+            return machine.phase == .running ? nil : Violation("a file was taken away, and it is \(machine.phase)")
+        } catch {
+            return error
+        }
+    }
+
     private mutating func stopInOrder() -> Violation? {
         guard machine.phase == .running else { return nil }
         return machine.stop()
@@ -164,6 +187,7 @@ package struct RandomSimulation {
         case .running:
             if random.below(8) == 0, !isRotten { try check() }
         case .suspended:
+            if random.below(3) == 0 { machine.kernel.limit(to: nil) }
             machine.clock.advance(by: machine.configuration.retryInterval)
             if let violation = machine.step(.tick) { throw violation }
             if machine.phase == .halted || machine.phase == .down { try settle() }
@@ -200,6 +224,7 @@ package struct RandomSimulation {
                 try RecoveryCheck.expectVerified(machine, "before a start")
             }
             if attempt == 20 { machine.kernel.fail(.none, seed: 0) }
+            if attempt > 0 { machine.kernel.limit(to: nil) }
             let before = machine.kernel.counts
             if let refusal = start() {
                 if isRotten, refusal.code != .io { return try checkRefusal(refusal) }
@@ -232,6 +257,7 @@ package struct RandomSimulation {
     /// At the end everything is checked once more, after an orderly stop and a last start without faults.
     private mutating func finish() throws(Violation) {
         machine.kernel.fail(.none, seed: 0)
+        machine.kernel.limit(to: nil)
         for _ in 0..<4 where machine.phase == .suspended { try settle() }
         if machine.phase != .running { try settle() }
         if isRotten { return }

@@ -74,6 +74,8 @@ package final class SimulatedMachine {
         func acknowledged(_ answers: [Answer]) { self.answers.withLock { $0 += answers } }
         func suspended(_ reason: String) {}
         func resumed() {}
+        func spaceChanged(to stage: SpaceStage, available: UInt64) {}
+        func displaced(_ displacement: Displacement, path: String) {}
         func halted(_ error: StoreError) {}
     }
 
@@ -95,7 +97,7 @@ package final class SimulatedMachine {
             ).open(creating: Self.logName)
             events = opened.events.map { String(decoding: $0, as: UTF8.self) }
             let performer: any ActionPerforming = defect?.wrap(opened.performer) ?? opened.performer
-            worker = StoreWorker(core: opened.core, performer: performer, time: clock, observer: mailbox)
+            worker = StoreWorker(core: opened.core, performer: performer, time: clock, observer: mailbox, owner: (0, 1))
             try submitOwn(opened.events)
         } catch {
             end()
@@ -173,7 +175,17 @@ package final class SimulatedMachine {
     }
 
     package func step(_ input: Input) -> Violation? {
-        worker?.step(input)
+        if input.isTick, worker?.isSuspended == true { worker?.retry() } else { worker?.step(input) }
+        worker?.keepUp()
+        return takeAnswers().map { Violation($0) }
+    }
+
+    /// Takes the file of the active segment from under the writer, or its key, and lets the writer notice that.
+    package func displace(key: Bool, leavesAnother: Bool) -> Violation? {
+        guard let worker else { return nil }
+        let path = key ? FileNames.epochKey : FileNames.segment(worker.core.activeSegment.firstSequence, .data)
+        kernel.change { $0.tamper(path, leavesAnother && !key ? [1, 2, 3] : nil) }
+        kernel.watch { worker.keepUp(isUrgent: true) }
         return takeAnswers().map { Violation($0) }
     }
 
@@ -213,4 +225,8 @@ package final class SimulatedMachine {
         }
         return nil
     }
+}
+
+extension Input {
+    fileprivate var isTick: Bool { if case .tick = self { true } else { false } }
 }
