@@ -10,6 +10,7 @@ final class ControlServer: @unchecked Sendable {
     private let loop: any EventLoop
     private var listener: (channel: any Channel, path: String)?
     private let commands: any ControlCommands
+    private let admission = Admission(room: Admission.controlConnections)
 
     init(loop: any EventLoop, commands: any ControlCommands) {
         self.loop = loop
@@ -17,17 +18,21 @@ final class ControlServer: @unchecked Sendable {
     }
 
     func start(path: String, mode: UInt32) throws {
-        let commands = commands
+        let (commands, admission) = (commands, admission)
         let bootstrap = ServerBootstrap(group: loop)
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                SocketBinding.peer(of: channel).flatMapThrowing { peer in
+                admission.count(channel)
+                return SocketBinding.peer(of: channel).flatMapThrowing { peer in
                     try channel.pipeline.syncOperations.addHandler(
                         ControlConnection(peer: peer, commands: commands))
                 }
             }
-        listener = (try SocketBinding.bind(bootstrap, path: path, mode: mode), path)
+        let channel = try SocketBinding.bind(bootstrap, path: path, mode: mode)
+        loop.execute { admission.listen(on: channel) }
+        listener = (channel, path)
     }
 
     func stop() {

@@ -52,9 +52,10 @@ package struct DaemonService: Service {
         }
         tell { try notification.stopping(status: "committing what was received") }
         daemon.stop()
-        if let result {
-            tell { try notification.failed(errno: 5, status: result.message) }
-            throw result
+        // The last commit, or the last head, can fail too.
+        if let failure = result ?? daemon.writeFailure {
+            tell { try notification.failed(errno: 5, status: failure.message) }
+            throw failure
         }
         logger.notice("stopped")
     }

@@ -155,6 +155,9 @@ package final class EmbeddedDaemon: Sendable {
         return true
     }
 
+    /// Why the log cannot be written any more, if that is so.
+    package var writeFailure: DaemonError? { failure.withLock { $0 } }
+
     private func fail(_ error: StoreError) {
         let failure = DaemonError(error)
         let isFirst = self.failure.withLock { stored in

@@ -37,6 +37,8 @@ final class EventConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var mode = Mode.undecided
     private var wantsReceipts = false
+    /// Whether a hello waits for its answer.
+    private var owesHello = false
     private var framer: LineFramer
     private var batch = EventBatch()
     private var encoder = AnswerEncoder()
@@ -72,6 +74,7 @@ final class EventConnection: ChannelInboundHandler {
             if isDraining { drainedBytes += bytes.count }
             framer.push(bytes) { line in take(line) }
         }
+        answerHello()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -114,17 +117,24 @@ final class EventConnection: ChannelInboundHandler {
         case .hello(let acknowledges, let receipts)? where mode == .undecided:
             mode = acknowledges ? .acknowledged : .plain
             wantsReceipts = receipts
-            guard acknowledges else { return true }
-            write { output in
-                AnswerEncoder.appendHello(
-                    origin: surroundings.origin, eventBytes: surroundings.eventBytes, to: &output)
-            }
+            owesHello = acknowledges
             return true
         case .sync(let token)? where mode == .acknowledged:
             batch.appendSync(token)
             return true
         default:
             return false
+        }
+    }
+
+    /// Called once the framer has returned: to write to a client that is gone closes the channel at once, which brings
+    /// `endInput` and with it the framer again.
+    private func answerHello() {
+        guard owesHello else { return }
+        owesHello = false
+        write { output in
+            AnswerEncoder.appendHello(
+                origin: surroundings.origin, eventBytes: surroundings.eventBytes, to: &output)
         }
     }
 
@@ -167,6 +177,7 @@ final class EventConnection: ChannelInboundHandler {
         guard !inputEnded else { return }
         inputEnded = true
         if !isCutOff || mode != .acknowledged { framer.finish { line in take(line) } }
+        answerHello()
         submit()
         closeIfDone()
     }

@@ -20,8 +20,10 @@ final class EventServer: @unchecked Sendable {
     private var suspension: String?
     /// Whether the daemon stops, and only hears out who is there.
     private var isStopping = false
+    private var echo: LoopEcho?
     /// The name of the socket, if this made it. Written by `start` only, before anybody else looks.
     private var boundPath: String?
+    private var admission = Admission(room: .max)
     /// Number of open connections, for others to read.
     let openConnections = Atomic<Int>(0)
 
@@ -33,9 +35,15 @@ final class EventServer: @unchecked Sendable {
 
     /// Begins to listen: on `descriptor` if it was handed one, else on a socket that it makes.
     func start(writer: StoreWriter, descriptor: Int32?) throws {
-        try loop.submit { try self.prepare(writer) }.wait()
+        let echo = try LoopEcho(loop)
+        try loop.submit {
+            self.echo = echo
+            self.admission = Admission(room: Admission.eventConnections, logger: self.logger)
+            try self.prepare(writer)
+        }.wait()
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.backlog, value: Int32(configuration.socket.backlog))
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 << 10))
@@ -50,7 +58,10 @@ final class EventServer: @unchecked Sendable {
                 bootstrap, path: configuration.socket.path, mode: configuration.socket.mode)
             boundPath = configuration.socket.path
         }
-        loop.execute { self.listener = channel }
+        loop.execute {
+            self.listener = channel
+            self.admission.listen(on: channel)
+        }
     }
 
     private func prepare(_ writer: StoreWriter) throws {
@@ -70,12 +81,13 @@ final class EventServer: @unchecked Sendable {
     }
 
     private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
+        admission.count(channel)
+        lastTicket += 1
         guard let surroundings, connections.count < configuration.limits.connections else {
             logger.warning(
                 "connection refused: \(connections.count) are open; raise limits.connections if that is usual")
             return channel.close()
         }
-        lastTicket += 1
         let ticket = lastTicket
         // The child lives on this loop too, so the handler never leaves it.
         return SocketBinding.peer(of: channel).assumeIsolated().flatMapThrowing { peer in
@@ -158,22 +170,25 @@ final class EventServer: @unchecked Sendable {
     }
 
     private func drain(until deadline: NIODeadline, _ done: EventLoopPromise<Void>) {
-        guard listener != nil || !connections.isEmpty, NIODeadline.now() < deadline else {
+        guard listener != nil || !connections.isEmpty, NIODeadline.now() < deadline, let echo else {
             closeListener()
             for connection in connections.values { connection.abandon() }
+            echo?.close()
             done.succeed()
             return
         }
-        let ticket = lastTicket
-        loop.scheduleTask(in: .milliseconds(20)) {
-            // The loop accepts before it comes here; if it found nobody, nobody waits.
-            if self.lastTicket == ticket { self.closeListener() }
+        let (ticket, wasFull) = (lastTicket, admission.isFull)
+        echo.whenLooked {
+            // If it found nobody at the door and had room, nobody waits.
+            if self.lastTicket == ticket, !wasFull, !self.admission.isFull { self.closeListener() }
             for connection in Array(self.connections.values) { connection.drainFurther() }
-            self.drain(until: deadline, done)
+            // Answers take a moment.
+            self.loop.scheduleTask(in: .milliseconds(5)) { self.drain(until: deadline, done) }
         }
     }
 
     private func closeListener() {
+        admission.listen(on: nil)
         listener?.close(promise: nil)
         listener = nil
     }

@@ -27,11 +27,9 @@ package final class DirectoryWatch: Sendable {
             let full = directory.isEmpty ? path : "\(path)/\(directory)"
             try systemCall("inotify_add_watch", full) { inotify_add_watch(number, full, mask) }
         }
-        var pair: [Int32] = [-1, -1]
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        try systemCall("socketpair", path) { socketpair(AF_UNIX, type, 0, &pair) }
-        stopper = Descriptor(pair[0])
-        stopped = Descriptor(pair[1])
+        let pair = try makeSocketPair()
+        stopper = Descriptor(pair.0)
+        stopped = Descriptor(pair.1)
         self.events = events
         self.path = path
     }

@@ -153,3 +153,11 @@ package struct PeerCredentials: Sendable, Equatable {
         return PeerCredentials(pid: credentials.pid, uid: credentials.uid, gid: credentials.gid)
     }
 }
+
+/// Two sockets, each of which reads what is written to the other (socketpair(2)). Who takes them closes them.
+package func makeSocketPair() throws(IOFailure) -> (Int32, Int32) {
+    var pair: [Int32] = [-1, -1]
+    let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+    try systemCall("socketpair", "(no path)") { socketpair(AF_UNIX, type, 0, &pair) }
+    return (pair[0], pair[1])
+}

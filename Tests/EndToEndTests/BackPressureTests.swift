@@ -76,42 +76,6 @@ extension EndToEnd {
             try daemon.stop()
         }
 
-        @Test func manyClientsAtOnce() throws {
-            let count = Environment.isLong ? 1000 : 200
-            var limit = rlimit()
-            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            try #require(limit.rlim_cur > rlim_t(count + 100), "raise ulimit -n")
-            let daemon = try DaemonProcess()
-            let clients = try (0..<count).map { _ in try daemon.plain() }
-            for (number, client) in clients.enumerated() {
-                try client.send(
-                    "{\"_hello\":{\"ack\":true}}\n"
-                        + "{\"action\":\"\(number)\",\"module\":\"m\"}\n")
-            }
-            for client in clients {
-                guard case .hello? = try client.answer() else {
-                    Issue.record("no hello")
-                    return
-                }
-                #expect(try client.answer()?.lines == 1)
-            }
-            #expect(try daemon.ask("status")["connections"] as? Int == count)
-            for client in clients { client.finish() }
-            #expect(try daemon.stop().ours.count == count)
-        }
-
-        @Test func moreClientsThanDescriptorsWaitTheirTurn() throws {
-            let daemon = try DaemonProcess(nil, wrapper: ["sh", "-c", "ulimit -n 60; exec \"$@\"", "sh"])
-            var clients = try (0..<100).map { _ in try daemon.plain() }
-            for client in clients { try client.send("{\"action\":\"a\",\"module\":\"m\"}\n") }
-            // Who is in goes, and who waits comes in.
-            clients.removeAll()
-            try eventually("all were served") {
-                (try daemon.ask("status")["accepted"] as? Int ?? 0) >= 200
-            }
-            #expect(try daemon.stop().ours.count == 100)
-        }
-
         @Test func controlClientsThatNeverReadAreHeldBack() throws {
             let daemon = try DaemonProcess()
             let deaf = try EventClient(daemon.place.control)

@@ -46,6 +46,20 @@ extension EndToEnd {
             }
         }
 
+        /// Kills a start again and again at a random moment, most often before it is ready. Returns how often that was.
+        private func killStarts(
+            _ place: DaemonProcess.Place, _ flags: [String], count: Int, _ random: inout Random
+        ) throws -> Int {
+            var early = 0
+            for _ in 0..<count {
+                let daemon = try DaemonProcess(place, flags, waits: false)
+                usleep(UInt32.random(in: 0...120_000, using: &random))
+                try daemon.killNow()
+                if !daemon.errors.contains("ready: ") { early += 1 }
+            }
+            return early
+        }
+
         @Test func whatIsAcknowledgedIsThereOnceAfterEveryKill() throws {
             let rounds = Environment.isLong ? 50 : 5
             let seed = UInt64.random(in: 0...UInt64.max)
@@ -54,7 +68,11 @@ extension EndToEnd {
             let flags = ["--segment-max-bytes", "64KiB", "--head-interval", "50ms"]
             var acknowledged: [String: UInt64] = [:]
             var senders: [Sender] = []
+            var (kills, earlyKills) = (0, 0)
             for round in 0..<rounds {
+                // The first of these are killed while they create the log.
+                kills += 5
+                earlyKills += try killStarts(place, flags, count: 4, &random)
                 let daemon = try DaemonProcess(place, flags)
                 let clients = try (0..<4).map { _ in try daemon.acknowledged() }
                 let current = clients.indices.map { Sender("r\(round)c\($0)") }
@@ -62,6 +80,11 @@ extension EndToEnd {
                     try DedicatedThread(name: "sender") { sender.run(client) }
                 }
                 usleep(UInt32.random(in: 50_000...900_000, using: &random))
+                if round.isMultiple(of: 2) {
+                    // In the middle of a rotation.
+                    daemon.signal(SIGUSR1)
+                    usleep(UInt32.random(in: 0...20_000, using: &random))
+                }
                 try daemon.killNow()
                 for thread in threads { thread.join() }
                 for sender in current { acknowledged.merge(sender.acknowledged.withLock { $0 }) { one, _ in one } }
@@ -86,7 +109,11 @@ extension EndToEnd {
                 let id = try #require(try line.json()["id"] as? String)
                 #expect(found.updateValue(line.sequence, forKey: id) == nil, "seed \(seed): \(id) is there twice")
             }
-            #expect(!acknowledged.isEmpty)
+            let lost = acknowledged.count { id, sequence in found[id] != sequence }
+            print(
+                "kill -9: \(kills) kills, \(earlyKills) of them before the daemon was ready, \(acknowledged.count) "
+                    + "acknowledged events, lost: \(lost) (seed \(seed))")
+            #expect(!acknowledged.isEmpty && earlyKills > 0)
             for (id, sequence) in acknowledged { #expect(found[id] == sequence, "seed \(seed), \(id)") }
             #expect(found.count == senders.map { $0.sent.withLock { $0 } }.reduce(0, +), "seed \(seed)")
             try place.stored.expectVerified("seed \(seed), in the end")

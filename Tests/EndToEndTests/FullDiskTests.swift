@@ -1,3 +1,4 @@
+import CairnPlatform
 import Foundation
 import Glibc
 import Testing
@@ -22,6 +23,26 @@ extension EndToEnd {
             deinit { _ = try? ChildProcess.run(["umount", path]) }
         }
 
+        /// Takes all the space that is left on a disk, but for so many pages. Returns the file that does.
+        private static func fill(_ path: String, but pages: Int = 0) throws -> String {
+            let filler = "\(path)/filler"
+            _ = try ChildProcess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4k"])
+            var status = stat()
+            try #require(stat(filler, &status) == 0)
+            try #require(truncate(filler, status.st_size - off_t(pages) * 4096) == 0)
+            return filler
+        }
+
+        /// Lines that do not pack well, so that blocks of them need pages of their own.
+        private static func lines(_ count: Int, _ action: String) -> [String] {
+            var random = Random(seed: 1)
+            return (0..<count).map { number in
+                let text = (0..<400).map { _ in String(UInt64.random(in: 0...UInt64.max, using: &random), radix: 36) }
+                let details = text.joined().prefix(2000)
+                return #"{"action":"\#(action)","module":"m","id":"\#(action).\#(number)","details":"\#(details)"}"#
+            }
+        }
+
         private func isUnavailable(_ answer: Answer?) -> Bool {
             guard case .refused(let refusal)? = answer else { return false }
             return refusal.code == "unavailable" && refusal.line == nil
@@ -32,20 +53,12 @@ extension EndToEnd {
             let place = try DaemonProcess.Place()
             let disk = try SmallDisk(place.log, size: "2m")
             let daemon = try DaemonProcess(place, SmallDisk.flags)
-            let filler = "\(place.log)/filler"
             let client = try daemon.acknowledged()
             let quiet = try daemon.acknowledged()
             try client.send("{\"action\":\"before\",\"module\":\"m\"}\n")
             #expect(try client.answer()?.lines == 1)
-            // All that is left but nothing.
-            _ = try ChildProcess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4k"])
-            var random = Random(seed: 1)
-            // Text that does not pack well, so that blocks of it need pages of their own.
-            let lines = (0..<200).map { number in
-                let text = (0..<400).map { _ in String(UInt64.random(in: 0...UInt64.max, using: &random), radix: 36) }
-                let details = text.joined().prefix(2000)
-                return #"{"action":"full","module":"m","id":"\#(number)","details":"\#(details)"}"# + "\n"
-            }
+            let filler = try Self.fill(place.log)
+            let lines = Self.lines(200, "full").map { $0 + "\n" }
             try client.send(lines.joined())
             var answers: [Answer] = []
             while let answer = try client.answer() {
@@ -77,11 +90,10 @@ extension EndToEnd {
             let place = try DaemonProcess.Place()
             let disk = try SmallDisk(place.log, size: "2m")
             var daemon = try DaemonProcess(place, SmallDisk.flags)
-            let filler = "\(place.log)/filler"
             let client = try daemon.acknowledged()
             try client.send("{\"action\":\"before\",\"module\":\"m\"}\n")
             #expect(try client.answer()?.lines == 1)
-            _ = try ChildProcess.run(["dd", "if=/dev/zero", "of=\(filler)", "bs=4k"])
+            let filler = try Self.fill(place.log)
             try eventually("the head can no longer be written") {
                 try client.send("{\"action\":\"full\",\"module\":\"m\"}\n")
                 return try daemon.ask("status")["phase"] as? String == "suspended"
@@ -93,6 +105,142 @@ extension EndToEnd {
             unlink(filler)
             daemon = try DaemonProcess(place, SmallDisk.flags)
             #expect(try daemon.stop().ours.count >= acknowledged + 1)
+            try place.stored.expectVerified()
+            withExtendedLifetime(disk) {}
+        }
+
+        /// Who gets no answers cannot be told, and so must be stopped.
+        @Test(.enabled(if: Environment.canMount, "it takes root, or the capability, to mount a small file system"))
+        func plainClientsAreHeldBackToo() throws {
+            let place = try DaemonProcess.Place()
+            let disk = try SmallDisk(place.log, size: "8m")
+            let daemon = try DaemonProcess(place, SmallDisk.flags + ["--limits-connection-bytes", "256KiB"])
+            let clients = try (0..<2).map { _ in try daemon.plain() }
+            let lines = clients.indices.map { Self.lines(1000, "plain\($0)") }
+            let filler = try Self.fill(place.log)
+            var rest = lines.map { Array($0.map { $0 + "\n" }.joined().utf8)[...] }
+            var waits = 0
+            // Until nothing goes for two seconds.
+            while waits < 200 {
+                var count = 0
+                for index in clients.indices {
+                    let sent = try clients[index].sendAvailable(rest[index])
+                    rest[index] = rest[index].dropFirst(sent)
+                    count += sent
+                }
+                waits = count == 0 ? waits + 1 : 0
+                if count == 0 { usleep(10_000) }
+            }
+            #expect(rest.allSatisfy { !$0.isEmpty }, "the daemon reads on and on")
+            #expect(try daemon.ask("status")["phase"] as? String == "suspended")
+            // This is what blocks a client that waits for the daemon.
+            let threads = try zip(clients, rest).map { client, rest in
+                try DedicatedThread(name: "plain") {
+                    try? client.send(Array(rest))
+                    client.finish()
+                }
+            }
+            unlink(filler)
+            for thread in threads { thread.join() }
+            for client in clients { #expect(try client.line() == nil) }
+            let stored = try daemon.stop().ours.map(\.string)
+            for (index, lines) in lines.enumerated() {
+                #expect(stored.filter { $0.hasPrefix(#"{"action":"plain\#(index)""#) } == lines)
+            }
+            try place.stored.expectVerified()
+            withExtendedLifetime(disk) {}
+        }
+
+        /// Space ends at each step of a rotation in turn: of each file that it writes, the first that does not fit.
+        @Test(.enabled(if: Environment.canMount, "it takes root, or the capability, to mount a small file system"))
+        func aRotationGoesOnWhenThereIsSpaceAgain() throws {
+            let place = try DaemonProcess.Place()
+            let disk = try SmallDisk(place.log, size: "2m")
+            let daemon = try DaemonProcess(place, SmallDisk.flags + ["--head-interval", "60s"])
+            let client = try daemon.acknowledged()
+            var suspensions = 0
+            let lines = Self.lines(16, "rotate")
+            for (pages, pair) in stride(from: 0, to: lines.count, by: 2).map({ lines[$0..<($0 + 2)] }).enumerated() {
+                let seals = place.stored.sealCount
+                try client.send(pair[pair.startIndex] + "\n")
+                #expect(try client.answer()?.lines == 1)
+                let filler = try Self.fill(place.log, but: pages)
+                daemon.signal(SIGUSR1)
+                var isSuspended = false
+                try eventually("the rotation is done, or waits") {
+                    isSuspended = try daemon.ask("status")["phase"] as? String == "suspended"
+                    return isSuspended || place.stored.sealCount > seals
+                }
+                if isSuspended { suspensions += 1 }
+                try client.send(pair[pair.startIndex + 1] + "\n")
+                usleep(100_000)
+                unlink(filler)
+                while true {
+                    let answer = try client.answer()
+                    if isUnavailable(answer) { continue }
+                    #expect(answer?.lines == 1)
+                    break
+                }
+                try eventually("the segment is sealed") { place.stored.sealCount == seals + 1 }
+            }
+            #expect(suspensions > 2)
+            #expect(try daemon.stop().ours.map(\.string) == lines)
+            try place.stored.expectVerified()
+            withExtendedLifetime(disk) {}
+        }
+
+        /// Starts it with that many pages left; whether it came so far that it runs, and waits for space perhaps.
+        private func startsOnFullDisk(_ place: DaemonProcess.Place, pages: Int) throws -> Bool {
+            let filler = try Self.fill(place.log, but: pages)
+            defer { unlink(filler) }
+            let daemon = try DaemonProcess(place, SmallDisk.flags, waits: false)
+            let isReady = try daemon.becomesReady()
+            if isReady { daemon.signal(SIGTERM) }
+            #expect(try daemon.end() == .exited(isReady ? 0 : 74), "\(pages): \(daemon.errors)")
+            if !isReady { #expect(daemon.errors.contains("ENOSPC")) }
+            return isReady
+        }
+
+        /// Space ends at each step of a creation, each time further on; in the end it succeeds.
+        @Test(.enabled(if: Environment.canMount, "it takes root, or the capability, to mount a small file system"))
+        func aLogIsCreatedOnceThereIsSpace() throws {
+            let place = try DaemonProcess.Place()
+            let disk = try SmallDisk(place.log, size: "1m")
+            var pages = 0
+            while try !startsOnFullDisk(place, pages: pages) { pages += 1 }
+            #expect(2...20 ~= pages)
+            try DaemonProcess(place, SmallDisk.flags).stop()
+            try place.stored.expectVerified()
+            withExtendedLifetime(disk) {}
+        }
+
+        /// Space ends at each step of a start: it runs and waits, or ends with 74, and the next start finds all.
+        @Test(.enabled(if: Environment.canMount, "it takes root, or the capability, to mount a small file system"))
+        func aStartOnAFullDiskLosesNothing() throws {
+            let place = try DaemonProcess.Place()
+            let disk = try SmallDisk(place.log, size: "2m")
+            let lines = Self.lines(24, "start")
+            var next = 0
+            func write(_ count: Int) throws -> DaemonProcess {
+                let daemon = try DaemonProcess(place, SmallDisk.flags)
+                let client = try daemon.acknowledged()
+                for line in lines[next..<(next + count)] {
+                    try client.send(line + "\n")
+                    #expect(try client.answer()?.lines == 1)
+                }
+                next += count
+                return daemon
+            }
+            try write(12).stop()
+            var ready = 0
+            for round in 0..<12 {
+                ready += try startsOnFullDisk(place, pages: 2 * round) ? 1 : 0
+                if round.isMultiple(of: 2) { try write(1).stop() } else { try write(1).killNow() }
+                try place.stored.expectVerified()
+            }
+            // Some starts have come to an end for want of space, and some have run for a while.
+            #expect(2...10 ~= ready)
+            #expect(try DaemonProcess(place, SmallDisk.flags).stop().ours.map(\.string) == lines)
             try place.stored.expectVerified()
             withExtendedLifetime(disk) {}
         }

@@ -28,6 +28,8 @@ final class DaemonProcess {
 
     let place: Place
     private let child: ChildProcess
+    /// Bytes of the error file that others wrote before.
+    private let earlierErrors: Int
 
     /// The program stands beside the test bundle.
     static let program: String = {
@@ -54,21 +56,34 @@ final class DaemonProcess {
     ) throws {
         let place = try place ?? Place()
         self.place = place
-        let before = place.errorText.utf8.count
+        earlierErrors = place.errorText.utf8.count
         child = try ChildProcess(
             wrapper + [Self.program, "-D", place.log, "--socket", place.socket] + flags, environment: environment,
             output: "\(place.scratch.path)/output", error: place.errors)
         guard waits else { return }
-        try eventually("the daemon is ready; it says: \(place.errorText)") {
-            let new = String(decoding: place.errorText.utf8.dropFirst(before), as: UTF8.self)
-            guard child.endIfAny() == nil else { throw Timeout(description: "the daemon ended: \(new)") }
-            return new.contains("notice: ready: ") || new.contains("<5>ready: ")
+        guard try becomesReady() else { throw Timeout(description: "the daemon ended: \(errors)") }
+    }
+
+    /// What it has said so far.
+    var errors: String { String(decoding: place.errorText.utf8.dropFirst(earlierErrors), as: UTF8.self) }
+
+    /// Waits until it is ready; false if it ends before.
+    func becomesReady() throws -> Bool {
+        var isReady = false
+        try eventually("the daemon is ready; it says: \(errors)") {
+            // In this order: what it said before it ended is there once the end is seen.
+            let hasEnded = child.endIfAny() != nil
+            isReady = errors.contains("notice: ready: ") || errors.contains("<5>ready: ")
+            return isReady || hasEnded
         }
+        return isReady
     }
 
     var pid: pid_t { child.pid }
 
     func signal(_ number: Int32) { child.signal(number) }
+
+    var hasEnded: Bool { child.endIfAny() != nil }
 
     func end(within seconds: Double = 120) throws -> ChildProcess.End { try child.wait(within: seconds) }
 
@@ -108,5 +123,34 @@ final class DaemonProcess {
         let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
         let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") })
         return try #require(Int(line.filter(\.isNumber))) << 10
+    }
+
+    /// Open file descriptors.
+    func descriptors() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+    }
+
+    /// Seconds of processor time that it has used, its own and the kernel's (stat of proc(5)).
+    func processorTime() throws -> Double {
+        let stat = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+        // The name, in parentheses, may hold anything; utime and stime are the 12th and 13th field behind it.
+        let fields = try #require(stat.split(separator: ")").last).split(separator: " ")
+        let ticks = fields[11...12].compactMap { Int($0) }
+        try #require(ticks.count == 2)
+        return Double(ticks[0] + ticks[1]) / Double(sysconf(Int32(_SC_CLK_TCK)))
+    }
+
+    /// The number of the thread that writes the log.
+    func writerThread() throws -> pid_t {
+        let tasks = "/proc/\(pid)/task"
+        var writer: pid_t?
+        try eventually("the writer has its name") {
+            for task in try FileManager.default.contentsOfDirectory(atPath: tasks) {
+                let name = try? String(contentsOfFile: "\(tasks)/\(task)/comm", encoding: .utf8)
+                if name == "cairn-writer\n" { writer = pid_t(task) }
+            }
+            return writer != nil
+        }
+        return try #require(writer)
     }
 }

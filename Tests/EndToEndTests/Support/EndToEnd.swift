@@ -21,6 +21,9 @@ enum Environment {
 
     static let canMount = isRoot && has("mount") && has("unshare") && succeeds(["unshare", "--mount", "true"])
 
+    /// Whether strace(1) is there and may trace (ptrace(2)), which a container may forbid.
+    static let canTrace = has("strace") && succeeds(["strace", "-qq", "-o", "/dev/null", "true"])
+
     /// Whether a test can act as another user.
     static let canBeAnother = isRoot && has("setpriv") && has("socat")
 
