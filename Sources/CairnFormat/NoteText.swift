@@ -58,7 +58,7 @@ struct NoteText {
         let parts = try value(name).split(separator: " ", omittingEmptySubsequences: false)
         guard parts.count == 2 else { throw FormatError(.malformed, "\"\(name)\" does not hold two times") }
         let (least, greatest) = try (NoteText.time(parts[0], name), NoteText.time(parts[1], name))
-        guard least <= greatest else { throw FormatError(.malformed, "\"\(name)\" ends before it begins") }
+        guard least <= greatest else { throw FormatError(.mismatch, "\"\(name)\" ends before it begins") }
         return least...greatest
     }
 

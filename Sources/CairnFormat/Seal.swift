@@ -104,8 +104,9 @@ public struct Seal: Sendable, Equatable {
             guard parts.count == 2 else { throw FormatError(.malformed, "a module line without name and count") }
             let module = try ModuleCount(name: String(parts[0]), count: NoteText.number(parts[1], "module"))
             let isNamed = isModuleName(module.name.utf8) || module.name.utf8.elementsEqual(ModuleTable.invalid)
-            guard isNamed, module.count > 0, modules.last.map({ byteOrder($0.name, module.name) }) ?? true else {
-                throw FormatError(.malformed, "the modules of the seal are not in order, or not modules")
+            guard isNamed else { throw FormatError(.malformed, "\"\(module.name)\" is not a module") }
+            guard module.count > 0, modules.last.map({ byteOrder($0.name, module.name) }) ?? true else {
+                throw FormatError(.mismatch, "the modules of the seal are not in order, or without events")
             }
             modules.append(module)
         }
@@ -119,7 +120,7 @@ public struct Seal: Sendable, Equatable {
         let (total, tooMany) = firstSequence.addingReportingOverflow(count)
         guard !tooMany, total < Limits.sequence, nextKey.name == origin.name, count > 0 || known == .corruption,
             modules.reduce(UInt64(0), { $0 &+ $1.count }) == count
-        else { throw FormatError(.malformed, "the seal's numbers contradict each other") }
+        else { throw FormatError(.mismatch, "the seal's numbers contradict each other") }
     }
 }
 

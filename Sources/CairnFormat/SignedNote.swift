@@ -8,7 +8,7 @@ public struct Origin: Sendable, Hashable, CustomStringConvertible {
     package init(_ name: String) throws(FormatError) {
         guard (1...Limits.origin).contains(name.utf8.count),
             name.unicodeScalars.allSatisfy({
-                $0 != "+" && !$0.properties.isWhitespace && $0.value >= 32 && $0.value != 127
+                $0 != "+" && !$0.properties.isWhitespace && $0.properties.generalCategory != .control
             })
         else {
             throw FormatError(

@@ -30,7 +30,7 @@ public struct OriginStatement: Sendable, Equatable {
         logKey = try VerifierKey(String(note.value("log")))
         try note.end()
         guard genesisKey.name == origin.name, logKey.name == origin.name else {
-            throw FormatError(.malformed, "the keys of the origin are of another name")
+            throw FormatError(.mismatch, "the keys of the origin are of another name")
         }
     }
 }

@@ -8,32 +8,44 @@ package struct TokenFilter: Sendable {
     private static let salts = SIMD8<UInt32>(
         0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31)
 
-    private var blocks = [SIMD8<UInt32>](repeating: SIMD8(), count: initialBlocks)
-    private var isEmpty = true
+    private var blocks = empty
+
+    private static let empty = [SIMD8<UInt32>](repeating: SIMD8(), count: initialBlocks)
 
     package init() {}
 
     package mutating func insert(_ token: UInt64) {
         blocks[TokenFilter.index(token, count: TokenFilter.initialBlocks)] |= TokenFilter.mask(token)
-        isEmpty = false
     }
 
     /// Appends the filter, halved while at most half of its bits are set, and empties it. Returns the bytes written.
     package mutating func flush(to output: inout [UInt8]) -> Int {
-        var count = blocks.count
-        var half = (0..<(count / 2)).map { blocks[2 * $0] | blocks[2 * $0 + 1] }
-        var current = blocks
-        while count > 1, isEmpty || TokenFilter.bitsSet(half) * 2 <= half.count * 256 {
-            current = half
-            count = half.count
-            half = (0..<(count / 2)).map { current[2 * $0] | current[2 * $0 + 1] }
+        while blocks.count > 1 {
+            let (half, bits) = TokenFilter.halved(blocks)
+            guard bits * 2 <= half.count * 256 else { break }
+            blocks = half
         }
-        for block in current {
+        for block in blocks {
             for word in 0..<8 { output.append(littleEndian: block[word]) }
         }
-        for index in blocks.indices { blocks[index] = SIMD8() }
-        isEmpty = true
-        return count * TokenFilter.blockSize
+        defer { blocks = TokenFilter.empty }
+        return blocks.count * TokenFilter.blockSize
+    }
+
+    /// Half as many blocks, each of two, and the number of bits set in them. Most blocks of a small filter are empty.
+    private static func halved(_ blocks: [SIMD8<UInt32>]) -> ([SIMD8<UInt32>], bits: Int) {
+        var half: [SIMD8<UInt32>] = []
+        half.reserveCapacity(blocks.count / 2)
+        var (bits, index) = (0, 0)
+        while index < blocks.count {
+            let block = blocks[index] | blocks[index + 1]
+            if block != SIMD8() {
+                for word in 0..<8 { bits += block[word].nonzeroBitCount }
+            }
+            half.append(block)
+            index += 2
+        }
+        return (half, bits)
     }
 
     /// Whether the filter in `bytes` may hold the token; false is certain.
@@ -56,11 +68,5 @@ package struct TokenFilter: Sendable {
     private static func mask(_ token: UInt64) -> SIMD8<UInt32> {
         let key = SIMD8<UInt32>(repeating: UInt32(truncatingIfNeeded: token))
         return SIMD8(repeating: 1) &<< ((key &* salts) &>> 27)
-    }
-
-    private static func bitsSet(_ blocks: [SIMD8<UInt32>]) -> Int {
-        blocks.reduce(0) { sum, block in
-            sum + (0..<8).reduce(0) { $0 + block[$1].nonzeroBitCount }
-        }
     }
 }

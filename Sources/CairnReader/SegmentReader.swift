@@ -74,9 +74,9 @@ package final class SegmentReader {
             return .footer(footer)
         case .block:
             let block = try checked { () throws(FormatError) in try BlockHeader(content: content) }
-            guard block.firstSequence == nextSequence else {
-                throw failure(
-                    FormatError(.mismatch, "the block begins with event \(block.firstSequence)", at: start))
+            guard block.firstSequence == nextSequence, block.durable >= header.firstSequence else {
+                let numbers = "event \(block.firstSequence), behind those up to \(block.durable)"
+                throw failure(FormatError(.mismatch, "the block begins with \(numbers)", at: start))
             }
             let payloadSize = block.memberSize - BlockHeader.headSize
             let payload = try bytes(at: start + UInt64(BlockHeader.headSize), count: payloadSize)

@@ -186,8 +186,7 @@ struct SegmentVerifier {
     private mutating func judge(
         _ error: ReadError, _ file: any ReadableFile, from offset: UInt64, mayRetry: Bool
     ) throws(ReadError) -> Bool {
-        // Where all the events that were sealed are there, no event is bad.
-        let sequence = seal.map { $0.count <= result.count } ?? false ? nil : end
+        let sequence = firstLoss
         if error.format == .unsupported {
             find(.unverifiable, sequence, error.message)
             return false
@@ -214,20 +213,31 @@ struct SegmentVerifier {
         return false
     }
 
+    /// The first event that is not as it was sealed or, without a seal, that could not be read. Where all that were
+    /// sealed are there, no event is bad.
+    private var firstLoss: UInt64? {
+        guard let seal, seal.count <= result.count else { return end }
+        return roots[seal.count] == seal.root ? nil : first
+    }
+
     /// Whether an append that did not finish can have left this. What has a correct CRC-32C and is wrong nevertheless
     /// was written so.
     private func canBeTorn(_ error: ReadError, _ file: any ReadableFile, at offset: UInt64) throws(ReadError) -> Bool {
-        switch error.format {
-        case .checksum, .truncated: return true
-        case .malformed: break
-        default: return false
-        }
+        guard let code = error.format, [.checksum, .truncated, .malformed].contains(code) else { return false }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Member.headSize + Limits.subfield, alignment: 8)
         defer { buffer.deallocate() }
         let count = try accessing { () throws(IOFailure) in try file.read(at: offset, into: buffer) }
-        let head = try? Member.head(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-        // A footer whose payload is not the empty one, which the file system may have left as zeros.
-        return head.map { $0.kind == .footer } ?? true
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        guard let head = try? Member.head(bytes) else { return true }
+        // The head is whole. What may be torn is the payload behind it, which the file system may have left as zeros.
+        let content = UnsafeRawBufferPointer(rebasing: bytes[head.content])
+        switch head.kind {
+        case .block: return code != .malformed && (try? BlockHeader(content: content)) != nil
+        case .footer: return offset > 0 && (try? SegmentFooter(content: content)) != nil
+        case .header:
+            let whole = Array(bytes[..<head.size]) + Member.emptyPayload
+            return offset == 0 && whole.withUnsafeBytes { (try? SegmentHeader.decode($0)) != nil }
+        }
     }
 
     // MARK: - The end

@@ -110,7 +110,12 @@ package struct Verifier {
     /// The key that an origin names, its signature not checked: it is signed by this very key.
     private func genesisKey(_ bytes: [UInt8]) throws(NoteProblem) -> VerifierKey {
         let name = "genesis "
-        let text = String(decoding: bytes, as: UTF8.self)
+        let text: String
+        do throws(FormatError) {
+            text = try SignedNote(bytes).text
+        } catch {
+            throw NoteProblem(verdict: .tampered, message: error.description)
+        }
         guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix(name) }) else {
             throw NoteProblem(verdict: .unverifiable, message: "it names no genesis key")
         }

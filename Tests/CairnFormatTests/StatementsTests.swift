@@ -70,7 +70,7 @@ private func expectOneForm(_ text: String, _ read: (String) throws -> Void) thro
         for path in [\OriginStatement.genesisKey, \.logKey] {
             var statement = try Self.statement()
             statement[keyPath: path] = other
-            #expect(errorCode { _ = try OriginStatement(text: statement.text) } == .malformed)
+            #expect(errorCode { _ = try OriginStatement(text: statement.text) } == .mismatch)
         }
     }
 
@@ -244,7 +244,7 @@ private func expectOneForm(_ text: String, _ read: (String) throws -> Void) thro
     @Test func theNextKeyBearsTheName() throws {
         var seal = try Self.seal()
         seal.nextKey = try SignerKey(name: "other", seed: [UInt8](repeating: 1, count: 32)).verifier
-        #expect(errorCode { _ = try Seal(text: seal.text) } == .malformed)
+        #expect(errorCode { _ = try Seal(text: seal.text) } == .mismatch)
     }
 
     /// A segment without events is not sealed, but for reason corruption.
@@ -254,7 +254,7 @@ private func expectOneForm(_ text: String, _ read: (String) throws -> Void) thro
         (seal.count, seal.modules, seal.reason) = (0, [], reason)
         (seal.received, seal.time) = (seal.opened...seal.opened, seal.opened...seal.opened)
         let code = errorCode { _ = try Seal(text: seal.text) }
-        #expect(code == (reason == .corruption ? nil : .malformed))
+        #expect(code == (reason == .corruption ? nil : .mismatch))
     }
 
     @Test func modulesAtTheLimit() throws {

@@ -167,6 +167,10 @@ def base64_bytes(text: str) -> bytes:
     return data
 
 
+class UnknownKey(ValueError):
+    """A vkey of a type that this verifier does not know."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A verification key; `vkey` is its text form."""
@@ -184,9 +188,14 @@ class Key:
     @staticmethod
     def parse(vkey: str) -> Key:
         name, _, rest = vkey.partition("+")
-        key = Key(name, base64_bytes(rest.partition("+")[2])[1:])
-        if len(key.public) != 32 or key.vkey != vkey:
-            raise ValueError("not an Ed25519 vkey")
+        data = base64_bytes(rest.partition("+")[2])
+        if not re.fullmatch(r"[^\s+]+", name) or not re.fullmatch("[0-9a-f]{8}[+].+", rest):
+            raise ValueError("not a vkey")
+        if data[0] != 1 or len(data) != 33:
+            raise UnknownKey("not an Ed25519 vkey")
+        key = Key(name, data[1:])
+        if key.vkey != vkey:
+            raise ValueError("the key ID of the vkey is not that of its key")
         return key
 
 
@@ -235,29 +244,39 @@ def sign_note(text: str, name: str, seed: bytes) -> bytes:
     return f"{text}\n— {name} {base64_text(key.id + private.sign(text.encode()))}\n".encode()
 
 
+SEQUENCES = 2**63  # all sequence numbers are below
+NAME = r"[^\s+\x00-\x1f\x7f-\x9f]{1,128}"
 NUMBER = "(?:0|[1-9][0-9]{0,18})"
-HASH = "[A-Za-z0-9+/]{43}="
+HASH = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="  # of 32 bytes, without loose bits
 TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{9}Z"
 ORIGIN_NOTE = re.compile(
-    r"cairn/origin/v1\n(?P<origin>[^\s+\x00-\x1f\x7f-\x9f]+)\n"
-    rf"created {TIME}\ngenesis (?P<genesis>\S+)\nlog (?P<log>\S+)\n")
+    rf"cairn/origin/v1\n(?P<origin>{NAME})\ncreated {TIME}\ngenesis (?P<genesis>\S+)\nlog (?P<log>\S+)\n")
 SEAL_NOTE = re.compile(
-    rf"cairn/seal/v1\n(?P<origin>\S+)\nsegment (?P<segment>{NUMBER})\nfirst (?P<first>{NUMBER})\n"
+    rf"cairn/seal/v1\n(?P<origin>{NAME})\nsegment (?P<segment>{NUMBER})\nfirst (?P<first>{NUMBER})\n"
     rf"count (?P<count>{NUMBER})\nroot (?P<root>{HASH})\nprevious (?P<previous>{HASH})\nopened (?P<opened>{TIME})\n"
     rf"received (?P<received>{TIME} {TIME})\ntime (?P<time>{TIME} {TIME})\n"
     rf"(?P<modules>(?:module (?:[a-z0-9_.-]{{1,64}}|\?) {NUMBER}\n)*)"
     r"reason (?P<reason>size|age|request|shutdown|modules|corruption)\nnext (?P<next>\S+)\n")
 HEAD_NOTE = re.compile(
-    rf"cairn/head/v1\n(?P<origin>\S+)\nsegment (?P<segment>{NUMBER})\nfirst (?P<first>{NUMBER})\n"
+    rf"cairn/head/v1\n(?P<origin>{NAME})\nsegment (?P<segment>{NUMBER})\nfirst (?P<first>{NUMBER})\n"
     rf"count (?P<count>{NUMBER})\nroot (?P<root>{HASH})\ntime {TIME}\n")
-CHECKPOINT_NOTE = re.compile(rf"(?P<origin>\S+)\n(?P<size>{NUMBER})\n(?P<root>{HASH})\n")
+CHECKPOINT_NOTE = re.compile(rf"(?P<origin>{NAME})\n(?P<size>{NUMBER})\n(?P<root>{HASH})\n")
+
+
+def read_text(text: str, form: re.Pattern) -> re.Match | None:
+    """The values of a note's text; None if it is not of that form: all times must be such, and all numbers in range."""
+    match = form.fullmatch(text)
+    if not match or any(time_text(parse_time(time) or 0) != time for time in re.findall(f"(?<= ){TIME}", text)):
+        return None
+    values = match.groupdict()
+    return match if int(values.get("first", 0)) + int(values.get("count", 0)) < SEQUENCES or "next" in values else None
 
 
 def open_note(what: str, data: bytes, key: Key | None, form: re.Pattern) -> re.Match:
     if not key:
         raise Problem("UNVERIFIABLE", f"{what}: its key is unknown, since the chain of seals is broken before it")
     try:
-        match = form.fullmatch(verified_text(data, key))
+        match = read_text(verified_text(data, key), form)
     except ValueError as error:
         raise Problem("TAMPERED", f"{what}: {error}") from None
     if not match:
@@ -327,7 +346,7 @@ def crc32c(data: bytes) -> int:
 
 def read_member_head(data: bytes, at: int) -> tuple[bytes, bytes, int]:
     """The subfield's type, its content without the CRC, and where the head ends."""
-    if data[at:at + 10] != MEMBER_START or len(data) < at + 16:
+    if data[at:at + 10] != MEMBER_START or len(data) < at + 16 or data[at + 12] != HEADER[0]:
         raise Damage("no member begins here")
     extra, kind, length = struct.unpack_from("<H2sH", data, at + 10)
     end = at + 16 + length
@@ -338,33 +357,6 @@ def read_member_head(data: bytes, at: int) -> tuple[bytes, bytes, int]:
     return kind, data[at + 16:end - 4], end
 
 
-def read_member(data: bytes, at: int) -> tuple[bytes, bytes, bytes, int]:
-    """The subfield's type, its content without the CRC, the lines, and where the member ends."""
-    kind, content, at = read_member_head(data, at)
-    if kind not in (HEADER, BLOCK, FOOTER):
-        raise Problem("UNVERIFIABLE", f"a member has the unknown subfield type {kind!r}")
-    if kind != BLOCK:
-        if data[at:at + 10] != EMPTY_PAYLOAD:
-            raise Damage("a payload that must be empty is not")
-        return kind, content, b"", at + 10
-    if len(content) != 92:
-        raise Problem("TAMPERED", "the content of a block has a wrong length")
-    deflated, length, check = struct.unpack_from("<4xII76xI", content)
-    stream, trailer = data[at:at + deflated], data[at + deflated:at + deflated + 8]
-    if length > READER_BLOCK_LENGTH or len(trailer) < 8 or crc32c(stream) != check:
-        raise Damage("the lines of a block are damaged or cut")
-    inflater = zlib.decompressobj(-15)
-    try:
-        lines = inflater.decompress(stream, length + 1)
-    except zlib.error as error:
-        raise Damage(f"a block does not inflate: {error}") from None
-    if not inflater.eof or inflater.unused_data or len(lines) != length:
-        raise Damage("a block does not inflate to its length")
-    if trailer != struct.pack("<II", zlib.crc32(lines), length):
-        raise Damage("the gzip trailer of a block is wrong")
-    return kind, content, lines, at + deflated + 8
-
-
 @dataclass
 class Header:
     number: int
@@ -373,23 +365,65 @@ class Header:
     previous: bytes
     salt_key: bytes
     origin: str
-    vkey: str
-    compatible: int
+    key: Key
 
 
 def parse_header(content: bytes) -> Header:
     try:
         version, reserved, compatible, incompatible = struct.unpack_from("<HHII", content)
-        if version != 1 or incompatible:
+        if version != 1 or not reserved and (compatible or incompatible):
             raise Problem("UNVERIFIABLE", "the segment has a version or a feature that this verifier does not know")
         number, first, created, previous, salt_key, length = struct.unpack_from("<QQq32s32sH", content, 12)
         (vkey_length,) = struct.unpack_from("<H", content, 102 + length)
         origin, vkey = content[102:102 + length].decode(), content[104 + length:].decode()
-    except (struct.error, UnicodeDecodeError):
+        key = Key.parse(vkey)
+    except UnknownKey as error:
+        raise Problem("UNVERIFIABLE", f"the header: {error}") from None
+    except (struct.error, ValueError):
         raise Problem("TAMPERED", "the content of the header cannot be read") from None
-    if reserved or vkey_length != len(content) - 104 - length:
+    if reserved or vkey_length != len(content) - 104 - length or first >= SEQUENCES or key.name != origin:
         raise Problem("TAMPERED", "the content of the header breaks a rule")
-    return Header(number, first, created, previous, salt_key, origin, vkey, compatible)
+    return Header(number, first, created, previous, salt_key, origin, key)
+
+
+@dataclass
+class Block:
+    deflated: int
+    length: int
+    count: int
+    first: int
+    durable: int
+    ranges: tuple[int, int, int]  # least and greatest event time, least receive time
+    root: bytes
+    check: int
+
+
+def parse_block(content: bytes) -> Block:
+    if len(content) != 92:
+        raise Problem("TAMPERED", "the content of a block has a wrong length")
+    flags, deflated, length, count, first, durable, *ranges, root, check = struct.unpack("<IIIIQQqqq32sI", content)
+    if flags or not 0 < count <= length <= READER_BLOCK_LENGTH or length > BLOCK_LENGTH and count > 1 \
+            or deflated > 2 * READER_BLOCK_LENGTH or not durable <= first < SEQUENCES or ranges[0] > ranges[1]:
+        raise Problem("TAMPERED", "the content of a block breaks a rule")
+    return Block(deflated, length, count, first, durable, tuple(ranges), root, check)
+
+
+def read_lines(data: bytes, at: int, block: Block) -> tuple[bytes, int]:
+    """The lines of a block whose deflate stream begins at `at`, and where the member ends."""
+    end = at + block.deflated
+    stream, trailer = data[at:end], data[end:end + 8]
+    if len(trailer) < 8 or crc32c(stream) != block.check:
+        raise Damage("the lines of a block are damaged or cut")
+    inflater = zlib.decompressobj(-15)
+    try:
+        lines = inflater.decompress(stream, block.length + 1)
+    except zlib.error as error:
+        raise Problem("TAMPERED", f"a block does not inflate: {error}") from None
+    if not inflater.eof or inflater.unused_data or len(lines) != block.length:
+        raise Problem("TAMPERED", "a block does not inflate to its length")
+    if trailer != struct.pack("<II", zlib.crc32(lines), block.length):
+        raise Damage("the gzip trailer of a block is wrong")
+    return lines, end + 8
 
 
 def durable_behind(data: bytes, at: int, seq: int) -> bool:
@@ -397,9 +431,9 @@ def durable_behind(data: bytes, at: int, seq: int) -> bool:
     while (at := data.find(MEMBER_START, at)) >= 0:
         try:
             kind, content, _ = read_member_head(data, at)
-            if kind == BLOCK and len(content) == 92 and struct.unpack_from("<Q", content, 24)[0] > seq:
+            if kind == BLOCK and parse_block(content).durable > seq:
                 return True
-        except Damage:
+        except (Damage, Problem):
             pass
         at += 1
     return False
@@ -409,28 +443,227 @@ def durable_behind(data: bytes, at: int, seq: int) -> bool:
 
 STAMPS = re.compile(
     rb'[ \t\r]*\{"_seq":(0|[1-9][0-9]*),'
-    rb'"_received":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z)",'
-    rb'"_uid":(?:0|[1-9][0-9]*),"_pid":(?:0|[1-9][0-9]*)(?=[ \t\r]*[,}])')
-# Numbers are dropped: their size and precision are no concern of a verifier.
-DECODER = json.JSONDecoder(parse_int=lambda _: None, parse_float=lambda _: None, parse_constant=lambda _: None)
+    rb'"_received":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6}Z)",'
+    rb'"_uid":(0|[1-9][0-9]*),"_pid":(0|[1-9][0-9]*),')
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F])|.)", re.DOTALL)
+EMPTY = re.compile(rb"\[[ \t\r]*\]|\{[ \t\r]*\}")
+MODULE = re.compile("[a-z0-9_.-]{1,64}")
+LEVELS = 1024
 
 
-def read_event(line: bytes, seq: int) -> tuple[int, int, str]:
-    """The receive time, the event time and the module of a line that must carry the stamps of event `seq`."""
+class Members(list):
+    """An object as the list of its names and values, so that a name that stands twice is seen."""
+
+    def get(self, name: str):
+        return next((value for key, value in self if key == name), None)
+
+    def repeats(self) -> bool:
+        return len({name for name, _ in self}) < len(self)
+
+
+class Number:
+    """The value of every number: its size and precision are no concern of a verifier."""
+
+
+def refuse(constant: str):
+    raise ValueError(f"{constant} is not JSON")
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=Members, parse_int=lambda _: Number, parse_float=lambda _: Number, parse_constant=refuse)
+
+
+@dataclass
+class Event:
+    received: int
+    time: int
+    module: str
+    status: int
+    severity: int
+    has_id: bool
+    opaque: int
+    tokens: list[int]
+
+
+def levels(line: bytes) -> int:
+    """How deep a line is nested, empty objects and arrays not counted."""
+    depth = deepest = 0
+    for byte in EMPTY.sub(b"", STRING.sub(b"", line)):
+        if byte in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"]}":
+            depth -= 1
+    return deepest
+
+
+def read_event(line: bytes, seq: int) -> Event:
+    """What a line that must carry the stamps of event `seq` says for block, seal and index."""
     stamps = STAMPS.match(line)
     received = stamps and parse_time(stamps[2].decode())
-    if received is None or stamps[1] != str(seq).encode():
-        raise Problem("TAMPERED", f"the line does not begin with the stamps of event {seq}", seq)
+    if received is None or stamps[1] != str(seq).encode() or int(stamps[3]) >> 32 or int(stamps[4]) >> 31:
+        raise Problem("TAMPERED", f"the line does not begin with the stamps of event {seq}")
     try:
+        if levels(line) > LEVELS:
+            raise ValueError(f"it has more than {LEVELS} levels")
+        if any(escape["half"] for escape in ESCAPE.finditer(line)):
+            raise ValueError("it escapes half of a surrogate pair")
         event = DECODER.decode(line.decode())
+        if not isinstance(event, Members):
+            raise ValueError("it is something else")
     except ValueError as error:
-        raise Problem("TAMPERED", f"event {seq} is not a JSON object: {error}", seq) from None
+        raise Problem("TAMPERED", f"event {seq} is not a JSON object: {error}") from None
     except RecursionError:
-        raise Problem("UNVERIFIABLE", f"event {seq} is nested too deeply for this verifier", seq) from None
+        raise Problem("UNVERIFIABLE", f"event {seq} is nested too deeply for this verifier") from None
+    parties = [party for name in ("actor", "target") if isinstance(party := event.get(name), Members)]
+    if event.repeats() or any(party.repeats() for party in parties):
+        raise Problem("TAMPERED", f"a name stands twice in event {seq}")
+    if event.get("action") is None or event.get("module") is None:
+        raise Problem("TAMPERED", f"event {seq} has no action or no module")
     timestamp, module = event.get("timestamp"), event.get("module")
     time = parse_time(timestamp) if isinstance(timestamp, str) else None
-    named = isinstance(module, str) and re.fullmatch("[a-z0-9_.-]{1,64}", module)
-    return received, received if time is None else time, module if named else "?"
+    opaque, tokens = 0, []
+    for number, path in enumerate(TOKEN_FIELDS, 1):
+        value = event
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Members) else None
+        if isinstance(value, str):
+            tokens.append(xxh64(value.encode(), number))
+        elif value is not None:
+            opaque |= 1 << number
+    return Event(
+        received, received if time is None else time,
+        module if isinstance(module, str) and MODULE.fullmatch(module) else "?",
+        place(STATUSES, event.get("status")), place(SEVERITIES, event.get("severity")), event.get("id") is not None,
+        opaque, tokens)
+
+
+# ---------------------------------------------------------------- the index
+
+TOKEN_FIELDS = ("actor.id", "actor.email", "ip_address", "tenant", "action", "target.type", "target.id", "session_id",
+                "id")
+STATUSES = ("success", "failed", "warning", "info")
+SEVERITIES = ("low", "medium", "high", "critical")
+HOUR = 3_600_000_000_000
+CELLS = 65_536
+FILTER_BLOCKS = 1024
+FILTER_SALTS = (0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31)
+PRIMES = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
+M64 = 2**64 - 1
+
+
+def place(names: tuple, value) -> int:
+    """The number of a value in a list, from 1; 0 if it is not there."""
+    return names.index(value) + 1 if isinstance(value, str) and value in names else 0
+
+
+def xxh64(data: bytes, seed: int) -> int:
+    """xxhash_spec.md: XXH64."""
+    def rotated(value: int, count: int) -> int:
+        return (value << count | value >> 64 - count) & M64
+
+    def rounded(lane: int, word: int) -> int:
+        return rotated(lane + word * PRIMES[1] & M64, 31) * PRIMES[0] & M64
+
+    at, (p1, p2, p3, p4, p5) = 0, PRIMES
+    if len(data) >= 32:
+        lanes = [seed + p1 + p2 & M64, seed + p2 & M64, seed, seed - p1 & M64]
+        while at + 32 <= len(data):
+            lanes = [rounded(lane, word) for lane, word in zip(lanes, struct.unpack_from("<4Q", data, at))]
+            at += 32
+        value = sum(rotated(lane, count) for lane, count in zip(lanes, (1, 7, 12, 18))) & M64
+        for lane in lanes:
+            value = (value ^ rounded(0, lane)) * p1 + p4 & M64
+    else:
+        value = seed + p5
+    value = value + len(data) & M64
+    for at in range(at, len(data) - 7, 8):
+        value = rotated(value ^ rounded(0, struct.unpack_from("<Q", data, at)[0]), 27) * p1 + p4 & M64
+    at = len(data) & ~7
+    if len(data) & 4:
+        value = rotated(value ^ struct.unpack_from("<I", data, at)[0] * p1 & M64, 23) * p2 + p3 & M64
+    for byte in data[len(data) & ~3:]:
+        value = rotated(value ^ byte * p5 & M64, 11) * p1 & M64
+    value = (value ^ value >> 33) * p2 & M64
+    value = (value ^ value >> 29) * p3 & M64
+    return value ^ value >> 32
+
+
+def token_filter(tokens: list[int]) -> bytes:
+    """The split block Bloom filter of a span's tokens: each block as one number of 256 bits, empty ones left out."""
+    count, blocks = FILTER_BLOCKS, {}
+    for token in tokens:
+        index, key = (token >> 32) * count >> 32, token & 0xFFFFFFFF
+        mask = sum(1 << 32 * word + ((key * salt & 0xFFFFFFFF) >> 27) for word, salt in enumerate(FILTER_SALTS))
+        blocks[index] = blocks.get(index, 0) | mask
+    while count > 1:
+        half = {}
+        for index, block in blocks.items():
+            half[index // 2] = half.get(index // 2, 0) | block
+        if sum(block.bit_count() for block in half.values()) * 2 > count // 2 * 256:
+            break
+        count, blocks = count // 2, half
+    return b"".join(blocks.get(index, 0).to_bytes(32, "little") for index in range(count))
+
+
+class Span:
+    """A run of whole blocks."""
+
+    def __init__(self, offset: int, first: int):
+        self.offset, self.first, self.size, self.blocks, self.lines = offset, first, 0, 0, 0
+        self.events: list[Event] = []
+
+    def add(self, size: int, lines: int, events: list[Event]) -> None:
+        self.size, self.blocks, self.lines = self.size + size, self.blocks + 1, self.lines + lines
+        self.events += events
+
+    def encoded(self, modules: list[str], filter_offset: int, filter_length: int) -> bytes:
+        def bits(values) -> int:
+            return sum({1 << value for value in values})
+
+        events, opaque = self.events, 0
+        for event in events:
+            opaque |= event.opaque
+        return struct.pack(
+            "<QQQIIIIqqqqHHHHIIQ", self.offset, self.size, self.first, len(events), self.blocks, self.lines,
+            sum(event.has_id for event in events), *least_and_greatest([event.time for event in events]),
+            events[0].received, events[-1].received, bits(event.status for event in events),
+            bits(event.severity for event in events), opaque, 0, filter_offset, filter_length, 0
+        ) + bits(modules.index(event.module) for event in events).to_bytes(128, "little")
+
+
+class Index:
+    """Makes the index of a segment again, block by block."""
+
+    def __init__(self, first: int):
+        self.first, self.spans, self.modules, self.cells = first, [], {}, Counter()
+
+    def add(self, offset: int, size: int, first: int, lines: int, events: list[Event]) -> None:
+        span = self.spans[-1] if self.spans else None
+        if not span or span.lines >= BLOCK_LENGTH or span.lines + lines > BLOCK_LENGTH:
+            span = Span(offset, first)
+            self.spans.append(span)
+        span.add(size, lines, events)
+        for event in events:
+            module = self.modules.setdefault(event.module, len(self.modules))
+            self.cells[event.time // HOUR, module, event.status, event.severity] += 1
+
+    def encoded(self) -> bytes:
+        names, spans, filters = list(self.modules), b"", b""
+        for span in self.spans:
+            bits = token_filter([token for event in span.events for token in event.tokens])
+            spans += span.encoded(names, len(filters), len(bits))
+            filters += bits
+        is_complete = len(self.cells) <= CELLS
+        cells = [struct.pack("<qHBBIQ", *cell, 0, count) for cell, count in sorted(self.cells.items()) if is_complete]
+        modules = b"".join(bytes([len(name)]) + name.encode() for name in names)
+        data = struct.pack(
+            "<8sHHIQQIIII", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
+            sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters)
+        ) + modules + spans + b"".join(cells) + filters
+        return data + struct.pack("<I", crc32c(data))
 
 
 # ---------------------------------------------------------------- one segment
@@ -442,11 +675,11 @@ def least_and_greatest(values) -> list[int]:
 class Segment:
     """What the good members at the start of a data file hold. `read` raises at the first member that is not good."""
 
-    def __init__(self, first: int, last_received: int):
-        self.first, self.last_received, self.offset = first, last_received, 0
+    def __init__(self, first: int):
+        self.first, self.offset = first, 0
         self.header: Header | None = None
         self.footer: bytes | None = None
-        self.tree, self.leaves, self.modules = Tree(), [], Counter()
+        self.tree, self.leaves, self.modules, self.index = Tree(), [], Counter(), Index(first)
         self.received, self.times = [], []  # least and greatest, once there is an event
         self.salt_group, self.salts = -1, b""
 
@@ -458,21 +691,33 @@ class Segment:
     def next(self) -> int:
         return self.first + self.count
 
-    def read(self, data: bytes, limit: int | None) -> None:
-        """Reads to the end of the file or, where a seal of reason `corruption` covers `limit` events, so far."""
-        while self.offset < len(data) and (limit is None or self.count < limit):
-            if self.footer:
-                raise Damage("bytes follow the footer")
-            kind, content, lines, end = read_member(data, self.offset)
+    def read(self, data: bytes, limit: int | None, check_header) -> None:
+        """Reads to the end of the file, but no further than the footer or, where a seal of reason `corruption` covers
+        `limit` events, these."""
+        while self.offset < len(data) and not self.footer and (limit is None or self.count < limit):
+            kind, content, end = read_member_head(data, self.offset)
+            if kind not in (HEADER, BLOCK, FOOTER):
+                raise Problem("UNVERIFIABLE", f"a member has the unknown subfield type {kind!r}")
             if (kind == HEADER) != (self.header is None):
                 raise Problem("TAMPERED", "a segment has one header, at its start")
-            if kind == HEADER:
-                self.header = parse_header(content)
-            elif kind == BLOCK:
-                self.add_block(content, lines)
+            if kind == BLOCK:
+                end = self.read_block(data, end, parse_block(content))
+            elif kind == HEADER:
+                header = parse_header(content)
+                end = self.read_empty_payload(data, end)
+                check_header(header)
+                self.header = header
             else:
-                self.add_footer(content)
+                if len(content) != 72:
+                    raise Problem("TAMPERED", "the content of the footer has a wrong length")
+                end, self.footer = self.read_empty_payload(data, end), content
             self.offset = end
+
+    @staticmethod
+    def read_empty_payload(data: bytes, at: int) -> int:
+        if data[at:at + 10] != EMPTY_PAYLOAD:
+            raise Damage("a payload that must be empty is not")
+        return at + 10
 
     def leaf(self, seq: int, line: bytes) -> bytes:
         group, place = divmod(seq, 1024)
@@ -482,37 +727,44 @@ class Segment:
             self.salt_group, self.salts = group, stream.update(bytes(16 * 1024))
         return leaf_hash(self.salts[16 * place:16 * place + 16] + line)
 
-    def add_block(self, content: bytes, lines: bytes) -> None:
-        flags, count, first, durable, *ranges = struct.unpack_from("<I8xIQQqqq", content)
+    def read_block(self, data: bytes, at: int, block: Block) -> int:
+        if block.first != self.next or block.durable < self.first:
+            raise Problem("TAMPERED", "the block's first sequence number or durable number breaks a rule")
+        lines, end = read_lines(data, at, block)
         rows = lines.split(b"\n")
-        if flags or first != self.next or not self.first <= durable <= first:
-            raise Problem("TAMPERED", "the block's flags, first sequence number or durable number break a rule")
-        if rows.pop() or count != len(rows) or count == 0 or len(lines) > BLOCK_LENGTH and count > 1:
-            raise Problem("TAMPERED", "the block does not hold the lines that it names, or too many")
-        leaves = [self.leaf(first + i, row) for i, row in enumerate(rows)]
+        if rows.pop() or block.count != len(rows):
+            raise Problem("TAMPERED", "the block does not hold the lines that it names")
+        events = [read_event(row, block.first + i) for i, row in enumerate(rows)]
+        received = [event.received for event in events]
+        all_received = [*self.received, *received]
+        if all_received != sorted(all_received):
+            raise Problem("TAMPERED", "the receive time falls within the block, or from the last one to it")
+        leaves = [self.leaf(block.first + i, row) for i, row in enumerate(rows)]
         for leaf in leaves:
             self.tree.append(leaf)
-        if self.tree.root() != content[56:88]:
+        if self.tree.root() != block.root:
             raise Problem("TAMPERED", "the events of the block do not give its root")
-        received, times, modules = zip(*(read_event(row, first + i) for i, row in enumerate(rows)))
-        for i, (before, after) in enumerate(zip((self.last_received, *received), received)):
-            if after < before:
-                raise Problem("TAMPERED", f"the receive time of event {first + i} is before the last one", first + i)
-        if ranges != [*least_and_greatest(times), received[0]]:
+        times = least_and_greatest([event.time for event in events])
+        if block.ranges != (*times, received[0]):
             raise Problem("TAMPERED", "the time ranges of the block are not those of its events")
         self.leaves += leaves
-        self.modules.update(modules)
-        self.last_received = received[-1]
-        self.received = least_and_greatest([*self.received, *received])
+        self.modules.update(event.module for event in events)
+        self.received = [all_received[0], all_received[-1]]
         self.times = least_and_greatest([*self.times, *times])
+        self.index.add(self.offset, end - self.offset, block.first, len(lines), events)
+        return end
 
-    def add_footer(self, content: bytes) -> None:
-        if len(content) != 72 or content[:40] != struct.pack("<Q", self.count) + self.tree.root():
-            raise Problem("TAMPERED", "the footer is not that of the events before it")
-        self.footer = content
+    @property
+    def footer_is_right(self) -> bool:
+        return self.footer[:40] == struct.pack("<Q", self.count) + self.tree.root()
 
     def root_of(self, count: int) -> bytes:
         return Tree(self.leaves[:count]).root()
+
+    def holds(self, note: re.Match) -> bool:
+        """Whether the first events are those that a seal or a head was signed over."""
+        count = int(note["count"])
+        return count <= self.count and base64_text(self.root_of(count)) == note["root"]
 
     def sealed_values(self, opened: str) -> dict[str, str]:
         """What a seal over these events says, by the groups of SEAL_NOTE. Without events both ranges are `opened`."""
@@ -527,12 +779,21 @@ class Segment:
 
 @dataclass
 class Link:
-    """What the seals so far say of the next segment. Without a key nothing does: the seal before is lost."""
+    """What the seals so far say of the next segment. Behind a lost seal they say nothing but its number."""
     number: int
-    first: int
-    previous: bytes
-    key: Key | None
+    first: int | None = None
+    previous: bytes | None = None
+    key: Key | None = None
     after_corruption: bool = False
+
+
+@dataclass
+class Place:
+    """A segment that was met: what its head is compared with, once all of them are known."""
+    link: Link
+    segment: Segment
+    is_whole: bool
+    is_corrupted: bool
 
 
 def read(path: Path, reader=Path.read_bytes):
@@ -551,8 +812,10 @@ class LogVerifier:
         self.findings, self.notes = [], []
         self.seals: dict[int, bytes] = {}  # leaves of the outer log by segment number
         self.links: list[Link] = []  # one for each segment that was met
+        self.newest: list[Place] = []  # the last two of them
         self.events, self.ranges, self.last_received = 0, [], -(2**63)
         self.head_text: re.Match | None = None
+        self.head_is_signed = False
 
     def find(self, verdict: str, message: str, seq: int | None = None, segment: int | None = None) -> None:
         self.findings.append({"verdict": verdict, "segment": segment, "seq": seq, "message": message})
@@ -583,12 +846,15 @@ class LogVerifier:
             link = self.open_origin(genesis)
             for first in self.firsts:
                 link = self.verify_segment(first, link)
+            end = link.first
+            if end is None:
+                end = self.newest[-1].segment.next
             with self.recording():
-                self.verify_head_place(link)
+                self.verify_head(link, end)
             with self.recording():
-                self.verify_checkpoint("checkpoint", self.checkpoint, link, len(self.seals) - 1)
+                self.verify_checkpoint("checkpoint", self.checkpoint, link, end, len(self.seals) - 1)
             if older_checkpoint is not None:
-                self.verify_checkpoint("the given checkpoint", older_checkpoint, link, 0)
+                self.verify_checkpoint("the given checkpoint", older_checkpoint, link, end, 0)
         return self.report()
 
     def take_snapshot(self) -> None:
@@ -604,23 +870,30 @@ class LogVerifier:
         self.head, self.checkpoint, self.names = now
         self.firsts = sorted({int(name[:20]) for name in self.names})
         try:
-            self.head_text = HEAD_NOTE.fullmatch(parse_note(self.head or b"")[0])
+            self.head_text = read_text(parse_note(self.head or b"")[0], HEAD_NOTE)
         except ValueError:
             pass
 
     def open_origin(self, genesis: str | None) -> Link:
         data = read(self.directory / "origin")
-        named = re.search(rb"^genesis (\S+)$", data or b"", re.MULTILINE)
-        if not named:
-            raise Problem("UNVERIFIABLE", "the file origin is missing or names no genesis key")
-        if genesis is not None and named[1] != genesis.encode():
-            raise Problem("UNVERIFIABLE", "log was not started with this key")
+        if data is None:
+            raise Problem("UNVERIFIABLE", "the file origin is missing")
         try:
-            key = Key.parse(named[1].decode())
-            match = open_note("origin", data, key, ORIGIN_NOTE)
-            self.origin, self.log_key = match["origin"], Key.parse(match["log"])
+            named = re.search(r"^genesis (.*)$", parse_note(data)[0], re.MULTILINE)
+            key = Key.parse(named[1]) if named else None
+        except UnknownKey as error:
+            raise Problem("UNVERIFIABLE", f"origin: {error}") from None
         except ValueError as error:
             raise Problem("TAMPERED", f"origin: {error}") from None
+        if not key:
+            raise Problem("UNVERIFIABLE", "origin: it names no genesis key")
+        if genesis is not None and key.vkey != genesis:
+            raise Problem("UNVERIFIABLE", "log was not started with this key")
+        match = open_note("origin", data, key, ORIGIN_NOTE)
+        try:
+            self.origin, self.log_key = match["origin"], Key.parse(match["log"])
+        except ValueError as error:
+            raise Problem("UNVERIFIABLE", f"origin: {error}") from None
         if not key.name == self.log_key.name == self.origin or len(self.origin.encode()) > 128:
             raise Problem("TAMPERED", "origin: the keys must have the name of the log")
         return Link(0, 0, bytes(32), key)
@@ -630,155 +903,210 @@ class LogVerifier:
         stem = self.directory / "segments" / f"{first:020}"
         data, seal_data = ((read(stem.with_suffix(suffix)) if stem.name + suffix in self.names else None)
                            for suffix in (".ndjson.gz", ".seal"))
+        if link.first is not None and first < link.first:
+            self.find("TAMPERED", f"a segment begins at {first}, inside the one before it", first)
+            return link
         link = self.follow(first, link, data)
         self.links.append(link)
-        number, newest = link.number, first == self.firsts[-1]
-        seal = None
+        number, is_newest = link.number, first == self.firsts[-1]
+        seal, after = None, Link(number + 1)
         if seal_data is not None:
             self.seals[number] = leaf_hash(seal_data)
-            with self.recording(first, number):
-                seal = self.verify_seal(seal_data, link)
-        elif not newest:
+            if link.key:  # else neither the chain nor the header names one: that is a finding already
+                with self.recording(first, number):
+                    seal = self.verify_seal(seal_data, link, after)
+        elif not is_newest:
             self.find("UNSEALED", "the segment has no seal although later ones exist", first, number)
-        segment = Segment(first, self.last_received)
-        if data is not None:
-            self.verify_data(data, segment, link, seal, newest and seal_data is None)
-        else:
-            self.find("TAMPERED", "the data file is missing", first, number)
-        if seal and seal["reason"] != "corruption" and segment.footer:
-            index = read(stem.with_suffix(".index"))
-            if index is None or sha256(index) != segment.footer[40:]:
-                self.find("INDEX-DAMAGED", "the index is missing or not the one that the footer names", None, number)
         if self.head_text and int(self.head_text["segment"]) == number:
             with self.recording(None, number):
-                self.verify_head(segment, link)
-        self.last_received = segment.last_received
-        self.events += segment.count
-        if segment.count:
-            self.ranges.append((first, segment.next - 1))
-        if not seal:
-            return Link(number + 1, segment.next, b"", None)
-        if seal["reason"] == "corruption":
+                self.verify_head_signature(link)
+        segment, before = Segment(first), len(self.findings)
+        is_active = is_newest and seal_data is None
+        is_corrupted = seal is not None and seal["reason"] == "corruption"
+        if is_corrupted:
             end = first + int(seal["count"])
             self.find("TAMPERED", f"damage ended the segment: events from {end} on were lost", end, number)
-        try:
-            key = Key.parse(seal["next"])
-        except ValueError:
-            self.find("UNVERIFIABLE", "the seal's next key is of a form that this verifier does not know", None, number)
-            key = None
-        return Link(number + 1, first + int(seal["count"]), sha256(seal_data), key, seal["reason"] == "corruption")
+        # Sealed over no events, because nothing in the file was readable: the seal says nothing about the file.
+        if not is_corrupted or seal["count"] != "0":
+            before = len(self.findings)
+            self.verify_data(data, segment, link, seal, is_active)
+            if len(self.findings) == before and seal and not is_corrupted:
+                self.verify_index(read(stem.with_suffix(".index")), segment, number)
+        is_whole = not any(finding["verdict"] != "INDEX-DAMAGED" for finding in self.findings[before:])
+        self.newest = [*self.newest[-1:], Place(link, segment, is_whole, is_corrupted)]
+        self.end_segment(segment, number)
+        if not seal and is_whole and not is_newest:
+            # No seal says where this segment ends, so its data does.
+            following = self.firsts[self.firsts.index(first) + 1]
+            if following != segment.next:
+                message = f"the segment ends before {segment.next}, and the next begins with {following}"
+                self.find("TAMPERED", message, min(following, segment.next), number)
+        return after
+
+    def end_segment(self, segment: Segment, number: int) -> None:
+        self.events += segment.count
+        if not segment.count:
+            return
+        self.ranges.append((segment.first, segment.next - 1))
+        if segment.received[0] < self.last_received:
+            self.find("TAMPERED", "the receive time falls from one segment to the next", segment.first, number)
+        self.last_received = max(self.last_received, segment.received[1])
 
     def follow(self, first: int, link: Link, data: bytes | None) -> Link:
         """The link to a segment that is there: events may be lost before it, or the seal that leads to it."""
-        if first > link.first and link.after_corruption:
-            return Link(link.number, first, link.previous, link.key)
-        if first != link.first:
-            message = f"a segment begins at {first} where one should at {link.first}"
-            self.find("TAMPERED", message, min(first, link.first), link.number)
-        if first == link.first and link.key:
-            return link
-        # The header's own word, unproven: good for going on, with a finding that already stands.
         try:
-            header = parse_header(read_member(data or b"", 0)[1])
-            number = link.number if first == link.first else header.number
-            return Link(number, first, header.previous, Key.parse(header.vkey))
-        except (Damage, Problem, ValueError):
-            return Link(link.number, first, b"", None)
+            header = parse_header(read_member_head(data or b"", 0)[1])
+        except (Damage, Problem):
+            header = None
+        if link.first not in (None, first):
+            if link.after_corruption:
+                return Link(link.number, first, link.previous, link.key)
+            self.find("TAMPERED", f"events {link.first} to {first - 1} are missing", link.first, link.number)
+            link = Link(max(header.number, link.number) if header else link.number + 1)
+        if link.key:
+            return Link(link.number, first, link.previous, link.key)
+        # The header's own word, unproven: good for going on, with a finding that already stands.
+        return Link(link.number, first, header.previous if header else None, header.key if header else None)
 
-    def verify_seal(self, data: bytes, link: Link) -> re.Match:
-        """What a seal says of its place. What it says of its events is compared with them: see `sealed_values`."""
+    def verify_seal(self, data: bytes, link: Link, after: Link) -> re.Match | None:
+        """What a seal says of its place and, in `after`, of the next segment. What it says of its events is compared
+        with them: see `sealed_values`. None if it is not one to compare them with."""
         seal = open_note("seal", data, link.key, SEAL_NOTE)
-        expected = {"origin": self.origin, "segment": str(link.number), "first": str(link.first),
-                    "previous": base64_text(link.previous)}
-        wrong = [name for name, value in expected.items() if seal[name] != value]
-        if seal["count"] == "0" and seal["reason"] != "corruption":
-            wrong.append("count")
-        if seal["next"].partition("+")[0] != self.origin:
-            wrong.append("next")
-        if wrong:
-            self.find("TAMPERED", f"the seal is well signed but wrong in: {', '.join(wrong)}", link.first, link.number)
+        try:
+            key = Key.parse(seal["next"])
+        except ValueError as error:
+            raise Problem("UNVERIFIABLE", f"the seal's next key: {error}") from None
+        count, end = int(seal["count"]), int(seal["first"]) + int(seal["count"])
+        modules = [(name.encode(), int(events)) for name, events in re.findall("module (.*) (.*)\n", seal["modules"])]
+        if key.name != seal["origin"] or end >= SEQUENCES or (count == 0) != (not modules) \
+                or count == 0 and seal["reason"] != "corruption" or sum(events for _, events in modules) != count \
+                or any(events == 0 for _, events in modules) or any(a >= b for a, b in zip(modules, modules[1:])) \
+                or any(a > b for a, b in (seal["received"].split(), seal["time"].split())):
+            raise Problem("TAMPERED", "the seal is well signed but contradicts itself")
+        after.previous, after.key = sha256(data), key
+        expected = {"origin": self.origin, "segment": str(link.number), "first": str(link.first)}
+        if link.previous is not None:
+            expected["previous"] = base64_text(link.previous)
+        if wrong := [name for name, value in expected.items() if seal[name] != value]:
+            raise Problem("TAMPERED", f"the seal is well signed but wrong in: {', '.join(wrong)}")
+        after.first, after.after_corruption = end, seal["reason"] == "corruption"
         return seal
 
-    def verify_data(self, data: bytes, segment: Segment, link: Link, seal: re.Match | None, active: bool) -> None:
+    def verify_data(self, data: bytes | None, segment: Segment, link: Link, seal: re.Match | None, active: bool) -> None:
+        if data is None:
+            self.find("TAMPERED", "the data file is missing", link.first, link.number)
+            return
+        if not data and active:
+            return
         limit = int(seal["count"]) if seal and seal["reason"] == "corruption" else None
-        whole = True
         try:
-            segment.read(data, limit)
-            if seal and limit is None and not segment.footer:
-                raise Damage("the footer is missing")
+            segment.read(data, limit, lambda header: self.check_header(header, link, seal))
+            if not segment.header:
+                raise Damage("the file is empty")
+            if seal:
+                self.compare_with_seal(segment, seal, len(data) - segment.offset)
+            elif segment.footer:
+                if not segment.footer_is_right:
+                    raise Problem("TAMPERED", "the footer is not that of the events before it")
+                if segment.offset < len(data):
+                    raise Damage("bytes follow the footer")
         except Damage as damage:
-            whole = False
             self.judge_damage(data, damage, segment, link, seal, active)
         except Problem as problem:
-            whole = False
-            self.find(problem.verdict, str(problem), segment.next if problem.seq is None else problem.seq, link.number)
-        if header := segment.header:
-            found = (header.number, header.first, header.origin, header.previous, header.vkey)
-            if link.key and found != (link.number, link.first, self.origin, link.previous, link.key.vkey):
-                self.find("TAMPERED", "the header is not that of the segment due here", link.first, link.number)
-            if header.compatible:
-                self.find("UNVERIFIABLE", f"compatible features {header.compatible:#x} are unknown", link.first, link.number)
-        if seal and whole:
-            self.compare_with_seal(segment, seal, link.number)
+            self.find(problem.verdict, str(problem), self.first_loss(segment, seal), link.number)
+
+    @staticmethod
+    def first_loss(segment: Segment, seal: re.Match | None) -> int | None:
+        """The first event that is not as it was sealed or, without a seal, that could not be read. Where all that were
+        sealed are there, no event is bad."""
+        if not seal or segment.count < int(seal["count"]):
+            return segment.next
+        return None if segment.holds(seal) else segment.first
+
+    def check_header(self, header: Header, link: Link, seal: re.Match | None) -> None:
+        found = [header.number, header.first, header.origin]
+        due = [link.number, link.first, self.origin]
+        if link.previous is not None:
+            found, due = [*found, header.previous], [*due, link.previous]
+        if link.key:
+            found, due = [*found, header.key], [*due, link.key]
+        if found != due or seal and seal["opened"] != time_text(header.created):
+            raise Problem("TAMPERED", "the header is not that of the segment due here")
 
     def judge_damage(self, data: bytes, damage: Damage, segment: Segment, link: Link, seal, active: bool) -> None:
         """In the active segment, a tail that a crash or a write under way may have left is a note; else damage."""
-        head = self.head_text
-        promised = int(head["first"]) + int(head["count"]) if head and int(head["segment"]) == link.number else 0
+        promised = 0
+        if self.head_is_signed and int(self.head_text["segment"]) == link.number:
+            promised = int(self.head_text["first"]) + int(self.head_text["count"])
         if active and promised <= segment.next and not durable_behind(data, segment.offset, segment.next):
             rest = len(data) - segment.offset
             self.note("UNCOMMITTED", f"the last {rest} bytes are not committed: {damage}", link.number)
             return
-        # Where the seal's events are all there, no event is bad.
-        seq = None if seal and segment.count >= int(seal["count"]) else segment.next
-        self.find("TAMPERED", f"damage at byte {segment.offset}: {damage}", seq, link.number)
+        message = f"damage at byte {segment.offset}: {damage}"
+        self.find("TAMPERED", message, self.first_loss(segment, seal), link.number)
 
-    def compare_with_seal(self, segment: Segment, seal: re.Match, number: int) -> None:
+    def compare_with_seal(self, segment: Segment, seal: re.Match, rest: int) -> None:
         found = segment.sealed_values(seal["opened"])
         wrong = [name for name, value in found.items() if seal[name] != value]
-        if not wrong:
+        if wrong:
+            seq = self.first_loss(segment, seal)
+            if seq is None:  # the events that were sealed, and more or other things said of them
+                seq = segment.first + int(seal["count"]) if segment.count > int(seal["count"]) else segment.first
+            self.find("TAMPERED", f"the events are not those that were sealed: other {', '.join(wrong)}", seq,
+                      int(seal["segment"]))
+        elif seal["reason"] == "corruption":
             return
-        count, seq = int(seal["count"]), segment.first
-        if segment.count < count:
-            seq = segment.next
-        elif segment.count > count and base64_text(segment.root_of(count)) == seal["root"]:
-            seq = segment.first + count
-        self.find("TAMPERED", f"the events are not those that were sealed: other {', '.join(wrong)}", seq, number)
+        elif not segment.footer or not segment.footer_is_right or rest:
+            raise Problem("TAMPERED", "the events are those that were sealed, but the footer is missing or another")
 
-    def verify_head(self, segment: Segment, link: Link) -> None:
+    def verify_index(self, index: bytes | None, segment: Segment, number: int) -> None:
+        made = segment.index.encoded()
+        if index != made:
+            self.find("INDEX-DAMAGED", "the index is missing or not that of the segment", None, number)
+        elif sha256(made) != segment.footer[40:]:
+            self.find("INDEX-DAMAGED", "the footer names another index than that of the segment", None, number)
+
+    def verify_head_signature(self, link: Link) -> None:
+        """Before the data of its segment: only a head that its key signed can promise events."""
+        if not link.key:
+            return
         head = open_note("head", self.head, link.key, HEAD_NOTE)
-        count = int(head["count"])
         if (head["origin"], head["first"]) != (self.origin, str(link.first)):
             raise Problem("TAMPERED", "the head is not that of this segment", link.first)
-        if count > segment.count:
-            missing = count - segment.count
-            raise Problem("TRUNCATED-OR-STALE", f"{missing} events that the head names are missing", segment.next)
-        if base64_text(segment.root_of(count)) != head["root"]:
-            raise Problem("TAMPERED", "the events are not those that the head was signed over", link.first)
+        self.head_is_signed = True
 
-    def verify_head_place(self, link: Link) -> None:
+    def verify_head(self, link: Link, end: int) -> None:
         """The head names the newest segment or the one before. `link` is to the segment after the newest."""
         if self.head is None:
             raise Problem("TRUNCATED-OR-STALE", "the file head is missing")
         if not self.head_text:
-            key = next((known.key for known in self.links[-2:] if known.key and is_signed(self.head, known.key)), None)
-            verdict = "UNVERIFIABLE" if key else "TAMPERED"
-            raise Problem(verdict, "head: not of a known form, and " + ("well signed" if key else "not well signed"))
+            known = [one.key for one in [*self.links[-2:], link] if one.key]
+            is_known = any(is_signed(self.head, key) for key in known)
+            verdict = "UNVERIFIABLE" if is_known else "TAMPERED"
+            raise Problem(verdict, "head: not of a known form, and " + ("well signed" if is_known else "not well signed"))
         number = int(self.head_text["segment"])
-        if number not in [known.number for known in self.links[-2:]]:
-            lost = link.first if number >= link.number else None
+        place = next((place for place in self.newest if place.link.number == number), None)
+        if not place:
             message = f"the head names segment {number}, and the newest is {link.number - 1}"
-            raise Problem("TRUNCATED-OR-STALE", message, lost)
+            raise Problem("TRUNCATED-OR-STALE", message, end if number >= link.number else None)
+        if not self.head_is_signed or not place.is_whole or place.is_corrupted:
+            return
+        segment, count = place.segment, int(self.head_text["count"])
+        if count > segment.count:
+            missing = count - segment.count
+            raise Problem("TRUNCATED-OR-STALE", f"{missing} events that the head names are missing", segment.next)
+        if not segment.holds(self.head_text):
+            raise Problem("TAMPERED", "the events are not those that the head was signed over", segment.first)
 
-    def verify_checkpoint(self, what: str, data: bytes | None, link: Link, least_size: int) -> None:
+    def verify_checkpoint(self, what: str, data: bytes | None, link: Link, end: int, least_size: int) -> None:
         if data is None:
             raise Problem("TRUNCATED-OR-STALE", f"the file {what} is missing")
         checkpoint = open_note(what, data, self.log_key, CHECKPOINT_NOTE)
         size = int(checkpoint["size"])
         if checkpoint["origin"] != self.origin:
             raise Problem("TAMPERED", f"{what}: it is of another log")
-        if size > len(self.seals) or set(range(size)) - set(self.seals):
-            lost = link.first if size > link.number else None
+        if size > link.number or set(range(size)) - set(self.seals):
+            lost = end if size > link.number else None
             raise Problem("TRUNCATED-OR-STALE", f"{what}: not all of the {size} seals that it covers are here", lost)
         if base64_text(Tree(self.seals[number] for number in range(size)).root()) != checkpoint["root"]:
             raise Problem("TAMPERED", f"{what}: the first {size} seals do not give its root")

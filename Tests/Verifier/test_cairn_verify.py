@@ -186,9 +186,19 @@ class Writer:
             f"cairn/head/v1\n{ORIGIN}\nsegment {self.number}\nfirst {self.first}\ncount {len(self.leaves)}\n"
             f"root {b64(merkle(self.leaves))}\ntime {stamp(self.clock, 9)}\n", self.epoch(self.number)))
 
+    def index(self):
+        """The index as the verifier makes it: that it is right is tested with the vectors and the tamper matrix."""
+        segment = cv.Segment(self.first)
+        try:
+            segment.read(self.data_path.read_bytes(), None, lambda header: None)
+        except (cv.Damage, cv.Problem):
+            return b"no index of such a segment"
+        return segment.index.encoded()
+
     def foot(self):
-        self.append_bytes(footer(len(self.leaves), merkle(self.leaves), b"index of %d" % self.number))
-        self.replace(self.stem + ".index", b"index of %d" % self.number)
+        index = self.index()
+        self.append_bytes(footer(len(self.leaves), merkle(self.leaves), index))
+        self.replace(self.stem + ".index", index)
 
     def seal(self, reason="size", **changes):
         opened = stamp(self.created, 9)
@@ -491,14 +501,18 @@ def test_a_segment_that_is_sealed_after_the_snapshot(active, monkeypatch):
 
 
 def test_events_of_many_kinds(tmp_path):
-    writer, far = Writer(tmp_path / "log"), {"timestamp": "1999-12-31T23:59:60.25Z"}
-    writer.append(far, {"timestamp": "2200-01-01 00:00:00+00:00", "module": "a.b-c_1"},
+    writer, least = Writer(tmp_path / "log"), {"action": "a", "module": "?"}
+    far, bare = least | {"timestamp": "1999-12-31T23:59:60.25Z"}, b'{ "action":[],"module":"?"'
+    writer.append(far, least | {"timestamp": "2200-01-01 00:00:00+00:00", "module": "a.b-c_1"},
                   time_of=lambda event: 946_684_800_250_000_000 if event is far else 7_258_118_400 * 10**9)
-    writer.append({"timestamp": 5, "module": 7}, {"timestamp": "2026-02-30T00:00:00Z", "module": "Upper"},
-                  {"module": "x" * 65}, {"nested": {"module": "no", "timestamp": "1980-01-01T00:00:00Z"}})
-    writer.append(b" \t{ }", b'{"a":1e999,"b":' + b"9" * 5000 + b"}\r", b'{"b":' + b"[" * 500 + b"]" * 500 + b"}",
-                  '{"s":"\u2028 \\ud800 \u00e9"}'.encode())
-    writer.append({"text": "x" * 1_000_000})
+    writer.append(least | {"timestamp": 5, "module": 7}, least | {"timestamp": "2026-02-30T00:00:00Z", "module": "X"},
+                  least | {"module": "x" * 65}, least | {"nested": {"module": 1, "timestamp": "1980-01-01T00:00:00Z"}})
+    for event in (far, least):
+        event["module"] = "?"
+    writer.append(b" \t" + bare + b"}", bare + b',"a":1e999,"b":' + b"9" * 5000 + b"}\r",
+                  bare + b',"b":' + b"[" * 500 + b"]" * 500 + b"}",
+                  bare + ',"s":"\u2028 \\\\ud800 \\ud83d\\uDE00 \u00e9"}'.encode())
+    writer.append(least | {"text": "x" * 1_000_000})
     writer.modules = Counter({"?": 10, "a.b-c_1": 1})
     writer.rotate()
     assert verdict(writer.directory) == ("VERIFIED", None)
@@ -889,16 +903,26 @@ def test_recompressed_and_recut_blocks_change_nothing(tmp_path):
     lines = gzip.decompress(data[a:c]).split(b"\n")[:-1]
     joined = block(lines, 0, 0, writer.received, writer.received[0], merkle(writer.leaves))
     writer.data_path.write_bytes(data[:a] + joined + data[c:])
+    assert verdict(writer.directory) == ("INDEX-DAMAGED", None), "the index is that of the other blocks"
+    writer.data_path.write_bytes(data[:a] + joined)
+    writer.foot()
     assert verdict(writer.directory) == ("VERIFIED", None)
 
 
 LINES = [
-    ("another number", lambda line: line.replace(b'"_seq":4', b'"_seq":5'), 4),
-    ("a number with a leading zero", lambda line: line.replace(b'"_seq":4', b'"_seq":04'), 4),
-    ("an earlier receive time", lambda line: line.replace(b'"_seq":4,"_received":"20', b'"_seq":4,"_received":"19'), 4),
-    ("a time that is none", lambda line: line.replace(b"T", b"x") if b'"_seq":4' in line else line, 4),
+    ("another number", lambda line: line.replace(b'"_seq":4', b'"_seq":5'), 3),
+    ("a number with a leading zero", lambda line: line.replace(b'"_seq":4', b'"_seq":04'), 3),
+    ("an earlier receive time", lambda line: line.replace(b'"_seq":4,"_received":"20', b'"_seq":4,"_received":"19'), 3),
+    ("a time that is none", lambda line: line.replace(b"T", b"x") if b'"_seq":4' in line else line, 3),
     ("stamps in another order", lambda line: line.replace(b'"_uid":1000,"_pid":42', b'"_pid":42,"_uid":1000'), 0),
-    ("not JSON", lambda line: line[:-1] + b"]" if b'"_seq":5' in line else line, 5),
+    ("not JSON", lambda line: line[:-1] + b"]" if b'"_seq":5' in line else line, 3),
+    ("no number", lambda line: line.replace(b'"n": 1', b'"n": NaN'), 0),
+    ("half a surrogate pair", lambda line: line.replace(b"login", b"\\ud800"), 0),
+    ("too deep", lambda line: line.replace(b'"n": 1', b'"n": ' + b"[" * 1024 + b"1" + b"]" * 1024), 0),
+    ("no action", lambda line: line.replace(b'"action"', b'"deed"'), 0),
+    ("no module", lambda line: line.replace(b'"auth"', b"null"), 0),
+    ("a name twice", lambda line: line.replace(b'"n"', b'"\\u0061ction"'), 0),
+    ("a name of the target twice", lambda line: line.replace(b'"n": 1', b'"target": {"a": 1, "a": 1}'), 0),
     ("not UTF-8", lambda line: line.replace(b"login", b"log\xff"), 0),
 ]
 
@@ -968,7 +992,7 @@ def test_a_second_header_and_a_longer_footer(active):
 
 
 def test_blocks_are_bounded(tmp_path):
-    for lines, expected in (([{"a": "x" * 300_000}], "VERIFIED"), ([{"a": "x" * 150_000}] * 2, "TAMPERED")):
+    for lines, expected in ((events(1, "x" * 300_000), "VERIFIED"), (events(2, "x" * 150_000), "TAMPERED")):
         writer = Writer(tmp_path / expected)
         writer.append(*lines)
         assert verdict(writer.directory)[0] == expected
@@ -978,8 +1002,8 @@ def test_a_bomb_is_not_inflated():
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     stream = packer.compress(bytes(50_000_000)) + packer.flush()
     content = struct.pack("<IIIIQQqqq32xI", 0, len(stream), 1000, 1, 0, 0, 0, 0, 0, crc32c(stream))
-    with pytest.raises(cv.Damage, match="does not inflate to its length"):
-        cv.read_member(member(b"CB", content, stream, bytes(8)), 0)
+    with pytest.raises(cv.Problem, match="does not inflate to its length"):
+        cv.read_lines(stream + bytes(8), 0, cv.parse_block(content))
 
 
 def test_every_content_byte_with_its_checksum_mended(tmp_path):
@@ -1071,6 +1095,65 @@ def test_heads_and_checkpoints_that_are_signed_and_wrong(log):
     assert verdict(log.directory)[0] == "UNVERIFIABLE"
     log.replace("checkpoint", signed(f"other\n3\n{b64(roots[3])}\n", "alog"))
     assert verdict(log.directory)[0] == "TAMPERED"
+
+
+# ---------------------------------------------------------------- indexes
+
+VECTORS = Path(__file__).parent.parent / "CairnFormatTests/Vectors"
+
+
+def test_the_index_of_the_vectors_is_made_again():
+    report = verify(VECTORS / "v1")
+    assert (report["verdict"], report["events"], report["findings"]) == ("VERIFIED", 7, [])
+
+
+def test_tokens_of_the_vectors():
+    for row in json.loads((VECTORS / "tokens.json").read_bytes())["tokens"]:
+        assert f"{cv.xxh64(row['value'].encode(), row['field']):016x}" == row["token"], row
+
+
+@pytest.mark.parametrize("data, seed, expected", [
+    (b"", 0, 0xEF46DB3751D8E999), (b"a", 0, 0xD24EC4F1A98C6E5B), (b"abc", 0, 0x44BC2CF5AD770999),
+    (b"Nobody inspects the spammish repetition", 0, 0xFBCEA83C8A378BF1)])
+def test_xxh64(data, seed, expected):
+    assert cv.xxh64(data, seed) == expected
+
+
+def test_a_filter_has_no_false_negatives_and_is_halved():
+    chance = random.Random(SEED)
+    for count, blocks in ((0, 1), (3, 1), (3000, 256), (20_000, 1024)):
+        tokens = [chance.getrandbits(64) for _ in range(count)]
+        bits = cv.token_filter(tokens)
+        assert len(bits) == 32 * blocks
+        for token in tokens:
+            at = 32 * ((token >> 32) * blocks >> 32)
+            for word, salt in zip(struct.unpack_from("<8I", bits, at), cv.FILTER_SALTS):
+                assert word >> (((token & 0xFFFFFFFF) * salt & 0xFFFFFFFF) >> 27) & 1
+
+
+def test_spans_end_with_the_block_that_fills_them():
+    """Two blocks of 100,000 bytes make a span; a third would bring it over 262,144 and begins the next."""
+    for sizes, expected in (([100] * 3, [2, 1]), ([262.144, 1], [1, 1]), ([1, 262.144], [1, 1]), ([300, 300], [1, 1])):
+        index = cv.Index(0)
+        for at, size in enumerate(sizes):
+            index.add(at, 1, at, int(size * 1000), [cv.Event(0, 0, "m", 0, 0, False, 0, [])])
+        assert [span.blocks for span in index.spans] == expected
+
+
+def test_a_forged_index_whose_digest_the_footer_names(tmp_path):
+    writer = Writer(tmp_path / "log")
+    writer.append(*events(6))
+    writer.foot()
+    writer.seal()
+    writer.checkpoint()
+    path, index = writer.directory / (writer.stem + ".index"), writer.index()
+    data = writer.data_path.read_bytes()
+    for at in range(len(index) - 4):
+        forged = index[:at] + bytes([index[at] ^ 1]) + index[at + 1:-4]
+        forged += struct.pack("<I", crc32c(forged))
+        path.write_bytes(forged)
+        writer.data_path.write_bytes(data[:-102] + footer(6, merkle(writer.leaves), forged))
+        assert verdict(writer.directory) == ("INDEX-DAMAGED", None), at
 
 
 # ---------------------------------------------------------------- versions, corruption

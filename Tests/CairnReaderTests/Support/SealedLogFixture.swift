@@ -25,13 +25,17 @@ final class SealedLogFixture {
     var word = "login"
 
     private let parser: EventParser
+    private let seed: UInt8
     private(set) var builder: SegmentBuilder
 
-    init(name: String = "test.example/log", files: MemoryTree = MemoryTree()) throws {
+    /// Logs of other seeds have other keys and salts.
+    init(name: String = "test.example/log", seed: UInt8 = 0, files: MemoryTree = MemoryTree()) throws {
         self.files = files
+        self.seed = seed
         origin = try Origin(name)
         parser = try EventParser()
-        builder = try Self.builder(origin, number: 0, first: 0, created: clock, previous: .zero)
+        let firstKey = try Self.key(origin, seed, 0)
+        builder = try Self.builder(origin, firstKey, seed, number: 0, first: 0, created: clock, previous: .zero)
         let statement = OriginStatement(
             origin: origin, created: clock, genesisKey: try key(0).verifier, logKey: try logKey().verifier)
         files.put(FileNames.origin, try key(0).sign(statement.text))
@@ -59,21 +63,23 @@ final class SealedLogFixture {
     var number: UInt64 { builder.header.number }
     var dataPath: String { FileNames.segment(first, .data) }
 
-    func key(_ number: UInt64) throws -> SignerKey { try Self.key(origin, number) }
+    func key(_ number: UInt64) throws -> SignerKey { try Self.key(origin, seed, number) }
 
-    func logKey() throws -> SignerKey { try SignerKey(name: origin.name, seed: [UInt8](repeating: 0xFF, count: 32)) }
+    func logKey() throws -> SignerKey { try Self.key(origin, seed, 0xFF) }
 
-    private static func key(_ origin: Origin, _ number: UInt64) throws -> SignerKey {
-        try SignerKey(name: origin.name, seed: [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: 32))
+    private static func key(_ origin: Origin, _ seed: UInt8, _ number: UInt64) throws -> SignerKey {
+        let byte = UInt8(truncatingIfNeeded: number)
+        return try SignerKey(name: origin.name, seed: [seed] + [UInt8](repeating: byte, count: 31))
     }
 
     private static func builder(
-        _ origin: Origin, number: UInt64, first: UInt64, created: Time, previous: Digest
+        _ origin: Origin, _ key: SignerKey, _ seed: UInt8, number: UInt64, first: UInt64, created: Time,
+        previous: Digest
     ) throws -> SegmentBuilder {
         let header = SegmentHeader(
             number: number, firstSequence: first, created: created, previousSeal: previous,
-            saltKey: [UInt8](repeating: UInt8(truncatingIfNeeded: number) &+ 100, count: 32), origin: origin,
-            key: try key(origin, number).verifier)
+            saltKey: [seed] + [UInt8](repeating: UInt8(truncatingIfNeeded: number) &+ 100, count: 31),
+            origin: origin, key: key.verifier)
         return SegmentBuilder(header: header, lastReceived: .distantPast, deflater: try Deflater(.isal))
     }
 
@@ -82,7 +88,16 @@ final class SealedLogFixture {
     /// Appends a block; by default as one that was written after everything before it was synced.
     func append(_ count: Int, durable: UInt64? = nil) throws {
         let firstSequence = builder.nextSequence
-        let bytes = try block(count, durable: durable)
+        append(try block(count, durable: durable), from: firstSequence)
+    }
+
+    /// Appends a block of received lines.
+    func append(_ lines: [String]) throws {
+        let firstSequence = builder.nextSequence
+        append(try block(lines), from: firstSequence)
+    }
+
+    private func append(_ bytes: [UInt8], from firstSequence: UInt64) {
         let start = files[dataPath]?.count ?? 0
         files.append(dataPath, bytes)
         blocks.append(
@@ -93,16 +108,22 @@ final class SealedLogFixture {
 
     /// The bytes of a block, which the caller writes or not.
     func block(_ count: Int, durable: UInt64? = nil) throws -> [UInt8] {
+        let lines = (0..<UInt64(count)).map { index in
+            let module = (builder.nextSequence + index) % 3 == 0 ? "authentication" : "reporting"
+            return #"{"action":"\#(word)","module":"\#(module)","status":"success"}"#
+        }
+        return try block(lines, durable: durable)
+    }
+
+    func block(_ lines: [String], durable: UInt64? = nil) throws -> [UInt8] {
         var output: [UInt8] = []
         let durable = durable ?? builder.nextSequence
-        for _ in 0..<count { try add(durable: durable, &output) }
+        for line in lines { try add(Array(line.utf8), durable: durable, &output) }
         try builder.closeBlock(durable: durable, to: &output)
         return output
     }
 
-    private func add(durable: UInt64, _ output: inout [UInt8]) throws {
-        let module = builder.nextSequence % 3 == 0 ? "authentication" : "reporting"
-        let line = Array(#"{"action":"\#(word)","module":"\#(module)","status":"success"}"#.utf8)
+    private func add(_ line: [UInt8], durable: UInt64, _ output: inout [UInt8]) throws {
         var batch = EventBatch()
         let padded = line + [UInt8](repeating: 0, count: JSONParser.padding)
         let isEvent = padded.withUnsafeBytes { bytes in
@@ -172,7 +193,7 @@ final class SealedLogFixture {
     func next(lost: UInt64 = 0) throws {
         let previous = try #require(seals.last)
         builder = try Self.builder(
-            origin, number: number + 1, first: builder.nextSequence + lost, created: clock,
+            origin, try key(number + 1), seed, number: number + 1, first: builder.nextSequence + lost, created: clock,
             previous: Digest.sha256(previous))
         files.put(dataPath, builder.header.encoded())
     }
@@ -194,27 +215,60 @@ final class SealedLogFixture {
     }
 
     /// Writes a block's lines anew with every checksum right, as somebody would who knows the format and has no key.
-    func forge(_ block: Block, durable: UInt64? = nil, root: Digest? = nil, _ body: (String) -> String) throws {
+    func forge(
+        _ block: Block, durable: UInt64? = nil, root: Digest? = nil, codec: Compression = .isal,
+        _ body: (String) -> String = { $0 }
+    ) throws {
         let path = FileNames.segment(block.segment, .data)
         let data = try #require(files[path])
-        let member = Array(data[block.range])
-        let (header, lines) = try member.withUnsafeBytes { bytes in
+        let (header, lines) = try read(block)
+        let changed = Array(body(lines).utf8)
+        let forged = try encode(
+            header, changed, durable: durable ?? header.durable, root: root ?? header.root, Deflater(codec))
+        files.put(path, data[..<block.range.lowerBound] + forged + data[block.range.upperBound...])
+    }
+
+    /// Writes the lines of the last block anew as a writer with the keys would: block and head have the root of them.
+    func forgeLast(_ body: (String) -> String) throws {
+        var tree = MerkleTree()
+        var salts = Salts(saltKey: builder.header.saltKey)
+        let own = blocks.filter { $0.segment == first }
+        let last = try #require(own.last)
+        func forged(_ lines: String) -> String {
+            lines.split(separator: "\n").map { body(String($0)) + "\n" }.joined()
+        }
+        for block in own {
+            let lines = try read(block).lines
+            let now = block.firstSequence == last.firstSequence ? forged(lines) : lines
+            for line in now.split(separator: "\n") {
+                let leaf = salts.withSalt(of: first + tree.count) { salt in
+                    Array(line.utf8).withUnsafeBytes { leafHash(salt: salt, line: $0) }
+                }
+                tree.append(leaf)
+            }
+        }
+        try forge(last, root: tree.root, forged)
+        try head(root: tree.root)
+    }
+
+    private func read(_ block: Block) throws -> (header: BlockHeader, lines: String) {
+        let member = Array(try #require(files[FileNames.segment(block.segment, .data)])[block.range])
+        return try member.withUnsafeBytes { bytes in
             let head = try Member.head(bytes)
             let header = try BlockHeader(content: UnsafeRawBufferPointer(rebasing: bytes[head.content]))
             var lines: [UInt8] = []
             try header.inflate(
                 UnsafeRawBufferPointer(rebasing: bytes[head.size...]), with: Inflater(), into: &lines)
-            return (header, lines)
+            return (header, String(decoding: lines, as: UTF8.self))
         }
-        let changed = Array(body(String(decoding: lines, as: UTF8.self)).utf8)
-        let forged = try encode(header, changed, durable: durable ?? header.durable, root: root ?? header.root)
-        files.put(path, data[..<block.range.lowerBound] + forged + data[block.range.upperBound...])
     }
 
-    private func encode(_ header: BlockHeader, _ lines: [UInt8], durable: UInt64, root: Digest) throws -> [UInt8] {
+    private func encode(
+        _ header: BlockHeader, _ lines: [UInt8], durable: UInt64, root: Digest, _ deflater: Deflater
+    ) throws -> [UInt8] {
         var stream: [UInt8] = []
         let crc = try lines.withUnsafeBytes { bytes in
-            try Deflater(.isal).deflate(bytes, appendingTo: &stream)
+            try deflater.deflate(bytes, appendingTo: &stream)
             return Checksum.crc32(bytes)
         }
         var content: [UInt8] = []

@@ -26,6 +26,8 @@ package struct Ledger: Sendable {
     package var accepted: UInt64 = 0
     package var rejected: UInt64 = 0
     package var duplicates: UInt64 = 0
+    /// Whether a verifier has told of damage: what was lost by it may be stored anew.
+    package var isDamaged = false
 
     package init() {}
 
@@ -80,6 +82,10 @@ package struct Ledger: Sendable {
     private mutating func accept(_ tag: Int, _ sequence: UInt64, isNew: Bool) -> String? {
         let event = events[tag]
         if let known = event.sequence {
+            if isNew, isDamaged {
+                events[tag].sequence = sequence
+                return nil
+            }
             if isNew, event.hasIdentity { return "t\(tag) was acknowledged as \(known), and as new as \(sequence)" }
             if !isNew, known != sequence { return "t\(tag) was acknowledged as \(known) and as \(sequence)" }
             return nil

@@ -176,6 +176,8 @@ package final class SimulatedMachine {
 
     package func step(_ input: Input) -> Violation? {
         if input.isTick, worker?.isSuspended == true { worker?.retry() } else { worker?.step(input) }
+        // What was promised is judged before the writer goes on, which may lose the file.
+        if let problem = takeAnswers() { return Violation(problem) }
         worker?.keepUp()
         return takeAnswers().map { Violation($0) }
     }
