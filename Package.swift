@@ -87,6 +87,14 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/Support/cairn-simulate", swiftSettings: settings),
+        // What must hold for bytes from outside; Tests only.
+        .target(
+            name: "CairnFuzzing",
+            dependencies: ["CairnDaemon", "CairnFormat", "CairnPlatform", "CairnReader", "CairnStore"],
+            path: "Tests/Support/CairnFuzzing", swiftSettings: settings),
+        .testTarget(
+            name: "CairnFuzzingTests", dependencies: ["CairnFormat", "CairnFuzzing", "CairnSimulation"],
+            exclude: ["Corpus", "Regressions"], swiftSettings: settings),
         .testTarget(name: "CairnSimulationTests", dependencies: ["CairnSimulation"], swiftSettings: settings),
 
         .testTarget(
@@ -105,3 +113,12 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17
 )
+
+// libFuzzer brings the main function, so this program links with --sanitize=fuzzer only: see Tests/Fuzz/run.
+if Context.environment["CAIRN_FUZZ"] == "1" {
+    package.products.append(.executable(name: "cairn-fuzz", targets: ["cairn-fuzz"]))
+    package.targets.append(
+        .executableTarget(
+            name: "cairn-fuzz", dependencies: ["CairnFuzzing"], path: "Tests/Support/cairn-fuzz",
+            swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -43,6 +43,28 @@ final class ControlServer: @unchecked Sendable {
     }
 }
 
+/// One line of a client of the control socket.
+package struct ControlRequest {
+    /// What is asked for, whether there is such a command or not.
+    package let command: String
+
+    /// nil for a line that is no request.
+    package init?(_ line: UnsafeRawBufferPointer) {
+        guard let parser = try? JSONParser(), let tape = try? parser.parse(line), tape.kind(1) == .object else {
+            return nil
+        }
+        var index = 2
+        while tape.kind(index) != .objectEnd {
+            if tape.string(index).elementsEqual("command".utf8), tape.kind(index + 1) == .string {
+                command = String(decoding: tape.string(index + 1), as: UTF8.self)
+                return
+            }
+            index = tape.next(index + 1)
+        }
+        return nil
+    }
+}
+
 /// What can be asked on the control socket. Calls come on the event loop and must not block it.
 protocol ControlCommands: Sendable {
     /// Whether that user may do more than ask for the status.
@@ -153,21 +175,7 @@ final class ControlConnection: ChannelInboundHandler {
 
     private static func command(_ line: LineFramer.Line) -> String? {
         guard case .whole(let bytes) = line else { return nil }
-        return command(bytes)
-    }
-
-    private static func command(_ line: UnsafeRawBufferPointer) -> String? {
-        guard let parser = try? JSONParser(), let tape = try? parser.parse(line), tape.kind(1) == .object else {
-            return nil
-        }
-        var index = 2
-        while tape.kind(index) != .objectEnd {
-            if tape.string(index).elementsEqual("command".utf8), tape.kind(index + 1) == .string {
-                return String(decoding: tape.string(index + 1), as: UTF8.self)
-            }
-            index = tape.next(index + 1)
-        }
-        return nil
+        return ControlRequest(bytes)?.command
     }
 
     private func reply(_ bytes: [UInt8], _ context: ChannelHandlerContext) {

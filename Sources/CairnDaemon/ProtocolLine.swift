@@ -1,22 +1,22 @@
-internal import CairnFormat
-internal import CairnStore
+package import CairnFormat
+package import CairnStore
 
 /// The lines of a client that are not events. Protocol.md is the norm.
-enum ProtocolLine: Equatable {
+package enum ProtocolLine: Equatable {
     /// `{"_hello":{"ack":true,"receipts":false}}`
     case hello(acknowledges: Bool, receipts: Bool)
     /// `{"_sync":"token"}`; the bytes are the token as a JSON string's content.
     case sync(token: [UInt8])
 
     /// Whether a line may be one of them: a cheap look, so that events pay almost nothing for it.
-    static func mayBe(_ line: UnsafeRawBufferPointer) -> Bool {
-        // `{"_` and the shortest name behind it.
-        line.count > 8 && line[0] == UInt8(ascii: "{") && line[1] == UInt8(ascii: "\"")
-            && line[2] == UInt8(ascii: "_") && (line[3] == UInt8(ascii: "h") || line[3] == UInt8(ascii: "s"))
+    package static func mayBe(_ line: UnsafeRawBufferPointer) -> Bool {
+        // Names that are written with escapes do not count.
+        line.count > 8 && line[2] == UInt8(ascii: "_")
+            && (line.starts(with: "{\"_hello\"".utf8) || line.starts(with: "{\"_sync\"".utf8))
     }
 
     /// Nil if the line is none of them; it is then an event that is refused for its reserved name.
-    init?(_ line: UnsafeRawBufferPointer, parser: JSONParser) {
+    package init?(_ line: UnsafeRawBufferPointer, parser: JSONParser) {
         guard let tape = try? parser.parse(line), tape.kind(1) == .object, tape.kind(2) == .string else { return nil }
         let name = tape.string(2)
         guard tape.kind(tape.next(3)) == .objectEnd else { return nil }
@@ -39,7 +39,7 @@ enum ProtocolLine: Equatable {
 }
 
 /// Writes the daemon's answers to a client. Protocol.md is the norm.
-struct AnswerEncoder {
+package struct AnswerEncoder {
     /// Number of the last line that was answered, from 1.
     private(set) var line: UInt64 = 0
 
@@ -58,7 +58,9 @@ struct AnswerEncoder {
         output.append(text: "}}\n")
     }
 
-    mutating func append(_ runs: [Answer.Run], to output: inout [UInt8]) {
+    package init() {}
+
+    package mutating func append(_ runs: [Answer.Run], to output: inout [UInt8]) {
         for run in runs {
             switch run {
             case .accepted(let lines, let first, let segment, let leaves):

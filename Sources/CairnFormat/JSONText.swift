@@ -1,16 +1,16 @@
 /// Reads JSON text token by token (RFC 8259), strictly and without recursion. Not on the path of good events: it finds
 /// where a bad line is bad, and where in a line the values stand that have to be masked.
-struct JSONText {
-    enum Token: Equatable {
+package struct JSONText {
+    package enum Token: Equatable {
         case objectStart, objectEnd, arrayStart, arrayEnd
         case key, string, number, literal
     }
 
-    struct SyntaxError: Error {
-        var offset: Int
-        var message: String
+    package struct SyntaxError: Error {
+        package var offset: Int
+        package var message: String
         /// It is JSON so far, but nested too deep.
-        var isTooDeep = false
+        package var isTooDeep = false
     }
 
     private enum Expectation { case value, firstKey, key, firstElement, comma, end }
@@ -21,13 +21,13 @@ struct JSONText {
     /// True for each open object, false for each open array.
     private var open: [Bool] = []
 
-    init(_ text: UnsafeRawBufferPointer) { self.text = text }
+    package init(_ text: UnsafeRawBufferPointer) { self.text = text }
 
     /// Open objects and arrays.
     var depth: Int { open.count }
 
     /// The next token and its bytes (strings with their quotes), or nil behind the last.
-    mutating func next() throws(SyntaxError) -> (Token, Range<Int>)? {
+    package mutating func next() throws(SyntaxError) -> (Token, Range<Int>)? {
         skipBlanks()
         if expectation == .end {
             guard index == text.count else { throw error("text behind the end of the value") }

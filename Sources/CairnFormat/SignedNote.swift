@@ -96,8 +96,9 @@ package struct SignerKey: Sendable {
             let bytes = Base64.decode(parts[4]), bytes.count == 33, bytes[0] == VerifierKey.ed25519
         else { throw FormatError(.malformed, "not a private key of the form PRIVATE+KEY+name+keyID+base64") }
         try self.init(name: String(parts[2]), seed: Array(bytes.dropFirst()))
-        guard description.hasPrefix("PRIVATE+KEY+\(parts[2])+\(parts[3])+") else {
-            throw FormatError(.malformed, "the key ID of the private key does not match")
+        // By bytes: String's own equality holds between different texts that look the same.
+        guard description.utf8.elementsEqual(line.utf8) else {
+            throw FormatError(.malformed, "the private key does not match its key ID, or is not in its one form")
         }
     }
 

@@ -60,21 +60,39 @@ struct ExactNumber: Sendable, Comparable {
     }
 }
 
-extension JSONTape {
-    /// The text in `line` of the number at `index`. simdjson's own value is not used: it is rounded, and 0 where no
-    /// 64-bit type holds it. Numbers stand in the same order on the tape and in the text.
-    func numberText(_ index: Int, in line: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        var before = 0
-        var word = 1
+/// Finds the texts of a line's numbers. simdjson's own values are not used: they are rounded, and 0 where no 64-bit type
+/// holds them.
+///
+/// Numbers stand in the same order on the tape and in the text. Who asks for them in that order goes through both once,
+/// however many there are.
+struct NumberTexts {
+    private let tape: JSONTape
+    private let line: UnsafeRawBufferPointer
+    /// As many numbers stand before this word of the tape as before `offset`.
+    private var word = 1
+    private var offset = 0
+
+    init(_ tape: JSONTape, line: UnsafeRawBufferPointer) {
+        self.tape = tape
+        self.line = line
+    }
+
+    /// The text of the number at `index` of the tape.
+    mutating func text(at index: Int) -> UnsafeRawBufferPointer {
+        if index < word { (word, offset) = (1, 0) }
         while word < index {
-            switch kind(word) {
+            switch tape.kind(word) {
             case .int, .uint, .double:
-                before += 1
+                _ = next()
                 word += 2
             default: word += 1
             }
         }
-        var offset = 0
+        word += 2
+        return next()
+    }
+
+    private mutating func next() -> UnsafeRawBufferPointer {
         while offset < line.count {
             switch line[offset] {
             case UInt8(ascii: "\""):
@@ -86,8 +104,7 @@ extension JSONTape {
             case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
                 let start = offset
                 while offset < line.count, Self.belongsToNumber(line[offset]) { offset += 1 }
-                if before == 0 { return UnsafeRawBufferPointer(rebasing: line[start..<offset]) }
-                before -= 1
+                return UnsafeRawBufferPointer(rebasing: line[start..<offset])
             default: offset += 1
             }
         }

@@ -145,28 +145,28 @@ private struct ComparisonMatcher: Sendable {
     private var isNull: Bool { !isQuoted && relation == .equal && text.elementsEqual("null".utf8) }
 
     func matches(_ tape: JSONTape, _ line: UnsafeRawBufferPointer) -> Bool {
-        var isPresent = false
-        return matches(Place(tape: tape, line: line), at: 1, depth: 0, &isPresent) || (!isPresent && isNull)
+        var search = Search(tape: tape, numbers: NumberTexts(tape, line: line))
+        return matches(&search, at: 1, depth: 0) || (!search.isPresent && isNull)
     }
 
-    private struct Place {
-        var tape: JSONTape
-        var line: UnsafeRawBufferPointer
+    private struct Search {
+        let tape: JSONTape
+        var numbers: NumberTexts
+        /// Whether the path led to a value.
+        var isPresent = false
     }
 
     /// Whether a value under `index`, which `depth` names of the path have led to, has the relation.
-    private func matches(_ place: Place, at index: Int, depth: Int, _ isPresent: inout Bool) -> Bool {
-        let tape = place.tape
+    private func matches(_ search: inout Search, at index: Int, depth: Int) -> Bool {
+        let tape = search.tape
         let isEnd = depth == path.count
-        if isEnd { isPresent = true }
+        if isEnd { search.isPresent = true }
         switch tape.kind(index) {
         case .object:
             if isEnd { return false }
             var key = index + 1
             while tape.kind(key) != .objectEnd {
-                if isEqual(tape.string(key), path[depth]),
-                    matches(place, at: key + 1, depth: depth + 1, &isPresent)
-                {
+                if isEqual(tape.string(key), path[depth]), matches(&search, at: key + 1, depth: depth + 1) {
                     return true
                 }
                 key = tape.next(key + 1)
@@ -176,20 +176,20 @@ private struct ComparisonMatcher: Sendable {
             if !isEnd, depth == 1, beginsWithParty { return false }
             var element = index + 1
             while tape.kind(element) != .arrayEnd {
-                if matches(place, at: element, depth: depth, &isPresent) { return true }
+                if matches(&search, at: element, depth: depth) { return true }
                 element = tape.next(element)
             }
             return false
-        default: return isEnd && holds(place, at: index)
+        default: return isEnd && holds(&search, at: index)
         }
     }
 
-    private func holds(_ place: Place, at index: Int) -> Bool {
-        switch place.tape.kind(index) {
-        case .string: return holds(forText: place.tape.string(index))
+    private func holds(_ search: inout Search, at index: Int) -> Bool {
+        switch search.tape.kind(index) {
+        case .string: return holds(forText: search.tape.string(index))
         case .int, .uint, .double:
             guard let number else { return false }
-            let other = ExactNumber(place.tape.numberText(index, in: place.line))
+            let other = ExactNumber(search.numbers.text(at: index))
             return other.map { holds($0, number) } ?? false
         case .yes: return isLiteral("true")
         case .no: return isLiteral("false")
@@ -250,7 +250,8 @@ extension JSONTape {
                 if isEqual(name, "timestamp") {
                     if let time = Time(rfc3339: string(index + 1)) { return time }
                 } else if isEqual(name, "_received") {
-                    received = Time(rfc3339: string(index + 1))
+                    // The stamp is the first of that name.
+                    received = received ?? Time(rfc3339: string(index + 1))
                 }
             }
             index = next(index + 1)

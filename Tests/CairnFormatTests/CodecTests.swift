@@ -56,17 +56,19 @@ import Testing
         }
     }
 
+    /// A stream stands for itself, whatever was compressed before. libisal's table of matches is not emptied between
+    /// calls, so the streams of a used and of a new deflater may differ, but none refers to what is not in it.
     @Test(arguments: compressions)
     func keepsNothingBetweenCalls(_ compression: Compression) throws {
         var random = SeededRandom()
         let reused = try Deflater(compression)
-        for _ in 0..<20 {
+        for _ in 0..<200 {
             let input = Self.compressible(random.below(3000), &random)
-            var first: [UInt8] = []
-            var second: [UInt8] = []
-            try input.exactly { try reused.deflate($0, appendingTo: &first) }
-            try input.exactly { try Deflater(compression).deflate($0, appendingTo: &second) }
-            #expect(first == second)
+            var stream: [UInt8] = []
+            try input.exactly { try reused.deflate($0, appendingTo: &stream) }
+            for backend in [Inflater.Backend.isal, .zlib] {
+                check(try Self.inflate(stream, size: input.count, backend) == input, "\(input.count) bytes")
+            }
         }
     }
 

@@ -126,6 +126,16 @@ import Testing
         Array(line.utf8).withUnsafeBytes { #expect(matcher.mayMatch($0) == mayMatch) }
     }
 
+    /// So many that to search the line anew for each would take minutes.
+    @Test func oneOfManyNumbers() throws {
+        let numbers = (0..<60_000).map(String.init).joined(separator: ",")
+        let line = #"{"a":[\#(numbers)],"b":{"c":[-1,1e400]},"a":[[-2]]}"#
+        for filter in ["a=0", "a=59999", "a=-2", "b.c=-1", "b.c=1e400"] {
+            #expect(try matches(filter, line), "\(filter)")
+        }
+        for filter in ["a=60000", "a=-1", "b.c=-2"] { #expect(try !matches(filter, line), "\(filter)") }
+    }
+
     /// A number that 64 bits do not hold makes the parser's tape wrong for every number of its line.
     @Test func numbersBesideLongOnes() throws {
         let line = #"{"a":-17,"s":"12,34 \" 5","b":[8,1e400,{"c":1234567890123456789012}],"d":99}"#

@@ -1,0 +1,33 @@
+import CairnFormat
+
+/// An index file, which nothing signs.
+final class IndexCheck: FuzzCheck {
+    func check(_ input: UnsafeRawBufferPointer) throws(PropertyFailure) -> Bool {
+        let bytes = Array(input)
+        if try checkIndex(bytes) { return true }
+        return try checkIndex(ChecksumRepair.trailer(bytes))
+    }
+
+    private func checkIndex(_ file: [UInt8]) throws(PropertyFailure) -> Bool {
+        let decoded = try accepted(within: file.count) { () throws(FormatError) in try SegmentIndex(file) }
+        guard let index = decoded else { return false }
+        try require(index.modules.count <= Limits.modules, "too many modules")
+        try require(index.cells?.count ?? 0 <= Limits.cells, "too many cells")
+        let filterSize = file.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 44, as: UInt32.self)) }
+        let start = file.count - 4 - filterSize
+        // Counts that must not be used are not kept.
+        if index.cells != nil {
+            let tables = FormatTables.index(index, filterSize: filterSize)
+            try agree(encoded: tables, file[..<start], "the index")
+        }
+        for (number, name) in index.modules.names.enumerated() {
+            try agree(name.withUnsafeBytes { index.modules.find($0) }, UInt16(number), "the number of a module")
+        }
+        for span in index.spans {
+            try require(span.filter.upperBound <= filterSize, "a filter outside of its section")
+            for token in [0, UInt64.max, span.offset] { _ = index.mayContain(token, in: span) }
+            _ = span.endSequence
+        }
+        return true
+    }
+}
