@@ -26,22 +26,18 @@ import Testing
         let corpus = try FuzzFiles.allCases.flatMap { try $0.inputs(target).map(\.bytes) }
         let random = SeededRandom(printedBy: "fuzz target \(target)")
         var mutator = Mutator(random, corpus: corpus, sizeLimit: target.sizeLimit)
-        var taken = 0
         for _ in 0..<Self.mutations(target) {
             let bytes = mutator.next()
             do {
-                taken += try check.check(bytes) ? 1 : 0
+                _ = try check.check(bytes)
             } catch {
                 Issue.record("\(target), hex \(Hex.encode(bytes)): \(error)")
                 return
             }
         }
-        // A target that takes nothing, or everything, checks nothing. Any bytes are a stream, and a proof's shape.
-        #expect(taken > 0)
-        #expect(taken < Self.mutations(target))
     }
 
-    /// The seeds of each target are there, and the decoders take at least one of them.
+    /// The seeds of each target are there, and the decoders take some but not everything: else nothing would be checked.
     @Test(arguments: FuzzTarget.allCases)
     func seedsAreCheckedIn(_ target: FuzzTarget) throws {
         let check = try target.makeCheck()
@@ -52,6 +48,7 @@ import Testing
             taken += try check.check(seed.bytes) ? 1 : 0
         }
         #expect(taken > 0)
+        #expect(try !check.check([0xFF]))
     }
 
     @Test func theCorpusIsSmall() throws {

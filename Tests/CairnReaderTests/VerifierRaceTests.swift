@@ -39,6 +39,8 @@ struct VerifierRaceTests {
             let before = log.builder.count
             let pending = burst == .recover ? nil : try log.block(2)
             log.files.append(log.dataPath, pending?.prefix(150) ?? [0x1F, 0x8B, 8, 4])
+            // What is to be done holds the log, and the log's files hold it.
+            defer { log.files.interrupt(before: .max) {} }
             log.files.interrupt(before: operation) {
                 do {
                     try perform(burst, on: log, good: good, pending)
@@ -95,6 +97,7 @@ struct VerifierRaceTests {
             repeat {
                 let copy = MemoryTree(log.files.snapshot)
                 copy.put(path, broken)
+                defer { copy.interrupt(before: .max) {} }
                 copy.interrupt(before: operation) { copy.put(path, next) }
                 verdicts.insert(try Verifier(LogDirectory(copy), options: VerifyOptions(threads: 1)).run().verdict)
                 operation += 1
