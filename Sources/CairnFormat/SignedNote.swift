@@ -47,8 +47,11 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
         guard parts.count == 3, isKeyName(parts[0]), parts[1].utf8.count == 8,
             let bytes = Base64.decode(parts[2]), let type = bytes.first
         else { throw FormatError(.malformed, "\"\(text)\" is not a verifier key (name+keyID+base64)") }
-        guard type == VerifierKey.ed25519, bytes.count == 33 else {
+        guard type == VerifierKey.ed25519 else {
             throw FormatError(.unsupported, "the verifier key \"\(text)\" is not of Ed25519")
+        }
+        guard bytes.count == 33 else {
+            throw FormatError(.malformed, "\"\(text)\" does not hold an Ed25519 key of 32 bytes")
         }
         self.init(name: String(parts[0]), publicKey: Array(bytes.dropFirst()))
         guard parts[1] == hexKeyID else {

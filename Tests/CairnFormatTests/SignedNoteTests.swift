@@ -44,9 +44,10 @@ import Testing
             ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2l", .malformed),
             ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k\n", .malformed),
             ("example.com/foo+530d903a+", .malformed),
-            ("example.com/foo+530d903a+AQ==", .unsupported),
+            ("example.com/foo+530d903a+AQ==", .malformed),
+            ("example.com/foo+530d903a+BA==", .unsupported),
             ("example.com/foo+530d903a+BOkyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k", .unsupported),
-            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2kAA==", .unsupported),
+            ("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2kAA==", .malformed),
         ] as [(String, FormatError.Code)])
     func refuses(_ text: String, _ code: FormatError.Code) {
         #expect(errorCode { _ = try VerifierKey(text) } == code)

@@ -191,8 +191,10 @@ class Key:
         data = base64_bytes(rest.partition("+")[2])
         if not re.fullmatch(r"[^\s+]+", name) or not re.fullmatch("[0-9a-f]{8}[+].+", rest):
             raise ValueError("not a vkey")
-        if data[0] != 1 or len(data) != 33:
+        if data[0] != 1:
             raise UnknownKey("not an Ed25519 vkey")
+        if len(data) != 33:
+            raise ValueError("the vkey does not hold a key of 32 bytes")
         key = Key(name, data[1:])
         if key.vkey != vkey:
             raise ValueError("the key ID of the vkey is not that of its key")

@@ -67,6 +67,11 @@ final class SealedLogFixture {
 
     func logKey() throws -> SignerKey { try Self.key(origin, seed, 0xFF) }
 
+    /// What has the form of a key, and a byte too few.
+    func shortKey() -> VerifierKey {
+        VerifierKey(name: origin.name, publicKey: [UInt8](repeating: 7, count: 31))
+    }
+
     private static func key(_ origin: Origin, _ seed: UInt8, _ number: UInt64) throws -> SignerKey {
         let byte = UInt8(truncatingIfNeeded: number)
         return try SignerKey(name: origin.name, seed: [seed] + [UInt8](repeating: byte, count: 31))

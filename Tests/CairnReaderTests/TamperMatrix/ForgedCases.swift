@@ -277,6 +277,7 @@ struct ForgedCases {
             ("time", { $0.created.nanoseconds += 1 }), ("previous seal", { $0.previousSeal = .sha256([1]) }),
             ("salt key", { $0.saltKey[0] ^= 1 }),
             ("key", { $0.key = try TamperMatrix.log().key(8).verifier }),
+            ("key, and too short", { $0.key = try TamperMatrix.log().shortKey() }),
             (
                 "origin",
                 { header in

@@ -369,6 +369,19 @@ extension ForgedCases {
             ),
             ("another name", .tampered, { $0.replacing("v1\nlog.example", with: "v1\nanother") }),
             (
+                "a genesis key that is too short", .tampered,
+                { text in
+                    let genesis = try own.key(0).verifier.description
+                    return text.replacing(genesis, with: own.shortKey().description)
+                }
+            ),
+            (
+                "a genesis key of another type", .unverifiable,
+                { text in
+                    text.replacing(/genesis ([^+]*\+[^+]*)\+A/) { "genesis \($0.1)+B" }
+                }
+            ),
+            (
                 "another log key", .tampered,
                 { text in
                     text.replacing(try own.logKey().verifier.description, with: try own.key(8).verifier.description)
