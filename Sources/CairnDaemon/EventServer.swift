@@ -23,6 +23,7 @@ final class EventServer: @unchecked Sendable {
     private var echo: LoopEcho?
     /// The name of the socket, if this made it. Written by `start` only, before anybody else looks.
     private var boundPath: String?
+    /// Made anew by `start`: how many descriptors are left is known once all others are open.
     private var admission = Admission(room: .max)
     /// Number of open connections, for others to read.
     let openConnections = Atomic<Int>(0)

@@ -5,11 +5,10 @@ internal import NIOPosix
 /// Tells when an event loop has looked at its descriptors: that a task of it ran again tells nothing, as a loop that is
 /// late runs several tasks in a row without a look between them.
 ///
-/// It is a byte through a pair of sockets. epoll(7) lists what is ready in the order in which it became so: whatever was ready
-/// when the byte was sent has been handled when it comes back.
+/// It is a byte through a pair of sockets. epoll(7) lists what is ready in the order in which it became so: whatever was
+/// ready when the byte was sent has been handled when it comes back.
 final class LoopEcho: @unchecked Sendable {
     // @unchecked: used on its event loop only.
-    private let loop: any EventLoop
     private let channel: any Channel
     private let handler: Handler
 
@@ -19,10 +18,12 @@ final class LoopEcho: @unchecked Sendable {
         var waiting: [() -> Void] = []
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-            let tasks = waiting
-            waiting = []
             // Behind what else was found by the same look.
-            context.eventLoop.assumeIsolated().execute { for task in tasks { task() } }
+            context.eventLoop.assumeIsolated().execute { self.runTasks() }
+        }
+
+        func runTasks() {
+            for task in exchange(&waiting, with: []) { task() }
         }
     }
 
@@ -33,14 +34,14 @@ final class LoopEcho: @unchecked Sendable {
         channel = try NIOPipeBootstrap(group: loop)
             .channelInitializer { $0.pipeline.addHandler(handler) }
             .takingOwnershipOfDescriptors(input: pair.0, output: pair.1).wait()
-        self.loop = loop
         self.handler = handler
     }
 
     /// Calls `task` on the loop once it has looked.
     func whenLooked(_ task: @escaping () -> Void) {
         handler.waiting.append(task)
-        channel.writeAndFlush(ByteBuffer(bytes: [0]), promise: nil)
+        // A byte that cannot be sent never comes back, and nobody is to wait for ever.
+        channel.writeAndFlush(ByteBuffer(bytes: [0])).assumeIsolated().whenFailure { [handler] _ in handler.runTasks() }
     }
 
     func close() { channel.close(promise: nil) }

@@ -20,12 +20,7 @@ extension FileSystem {
     /// a failure of the last step the new file stands, but a crash may bring back the old one.
     package func replace(_ path: String, with bytes: [UInt8], mode: UInt32) throws(IOFailure) {
         let temporary = path + ".tmp"
-        do throws(IOFailure) {
-            try remove(temporary)
-        } catch {
-            guard error.isMissing else { throw error }
-        }
-
+        try removeLeftover(temporary)
         let file = try create(temporary, mode: mode)
         do throws(IOFailure) {
             try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try file.append(buffer) }
@@ -39,6 +34,15 @@ extension FileSystem {
             throw error
         }
         try syncDirectory(parentDirectory(of: path))
+    }
+
+    /// Removes a file that is nearly never there.
+    func removeLeftover(_ path: String) throws(IOFailure) {
+        do throws(IOFailure) {
+            try remove(path)
+        } catch {
+            guard error.isMissing else { throw error }
+        }
     }
 }
 

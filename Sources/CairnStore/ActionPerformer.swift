@@ -69,7 +69,7 @@ package struct ActionPerformer: ActionPerforming {
             if try files.status(kept) == nil { try files.link(path, to: kept) }
             try files.syncDirectory(FileNames.segments)
         }
-        let copy = try files.copy(source, size: active.size, to: path)
+        let copy = try files.copy(source, size: active.size, to: path, mode: 0o640)
         // Nothing is lost with the old one: its bytes are durable in the new.
         try? active.close()
         self.active = copy

@@ -269,7 +269,7 @@ package struct LogOpening {
                     ]))
         }
         let file = try storing { () throws(IOFailure) in
-            try files.copy(replay.reader.file, size: replay.goodOffset, to: newest.path)
+            try files.copy(replay.reader.file, size: replay.goodOffset, to: newest.path, mode: 0o640)
         }
         var performer = ActionPerformer(files, active: file)
         try perform(keyFile == .next ? [.evolveKey] : [], &performer)

@@ -108,16 +108,17 @@ package final class StoreWorker {
         guard let displacement = try? performer.displacement(of: path) else { return }
         observer.displaced(displacement, path: path)
         step(.displaced(displacement))
-        let what =
-            switch displacement {
-            case .directory: "the directory is gone"
-            case .segment(let isReplaced): isReplaced ? "another file took its name" : "its name was removed"
-            case .key: "the file was removed"
-            }
+        let (file, what): (String, String)
+        switch displacement {
+        case .directory: return
+        case .segment(isReplaced: true): (file, what) = (path, "another file took its name")
+        case .segment(isReplaced: false): (file, what) = (path, "its name was removed")
+        case .key: (file, what) = (FileNames.epochKey, "the file was removed")
+        }
         tell(
             "log.displaced", "critical",
             [
-                "file": .text(displacement == .key ? FileNames.epochKey : path),
+                "file": .text(file),
                 "message": .text("\(what) while it was written; what was acknowledged is in its place again"),
             ])
     }

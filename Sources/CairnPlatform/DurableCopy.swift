@@ -1,14 +1,16 @@
-internal import CairnFormat
-internal import CairnPlatform
-internal import Glibc
+import Glibc
 
 extension FileSystem {
-    /// Copies the first `size` bytes of a segment into a new file that takes the name `path`, durably, and opens it to
-    /// append.
-    func copy(_ source: any ReadableFile, size: UInt64, to path: String) throws(IOFailure) -> any AppendFile {
+    /// Copies the first `size` bytes of a file into a new one that takes the name `path`, and opens that to append.
+    ///
+    /// As of ``replace(_:with:mode:)``: every observer finds the old file or the new one, whole, and after the return a
+    /// crash cannot bring the old one back. A `.tmp` that a failure leaves is removed by the next copy.
+    package func copy(
+        _ source: any ReadableFile, size: UInt64, to path: String, mode: UInt32
+    ) throws(IOFailure) -> any AppendFile {
         let temporary = path + ".tmp"
-        if try status(temporary) != nil { try remove(temporary) }
-        let file = try create(temporary, mode: 0o640)
+        try removeLeftover(temporary)
+        let file = try create(temporary, mode: mode)
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 4096)
         defer { buffer.deallocate() }
         var offset: UInt64 = 0
@@ -21,7 +23,7 @@ extension FileSystem {
         }
         try file.sync()
         try rename(temporary, to: path)
-        try syncDirectory(FileNames.segments)
+        try syncDirectory(parentDirectory(of: path))
         return file
     }
 }
