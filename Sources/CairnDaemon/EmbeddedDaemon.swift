@@ -14,6 +14,7 @@ package final class EmbeddedDaemon: Sendable {
     private struct Running {
         var writer: StoreWriter
         var watch: LogWatch?
+        var caretaker: Caretaker?
         var events: EventServer
         var control: ControlServer
         var group: MultiThreadedEventLoopGroup
@@ -64,13 +65,18 @@ package final class EmbeddedDaemon: Sendable {
             for event in opened.events { logger.warning("\(String(decoding: event, as: UTF8.self))") }
             let writer = try StoreWriter(
                 opened, events: [startEvent(configuration)], time: time,
-                observer: Observer(events: events, logger: logger, failed: { [self] in fail($0) }))
+                observer: Observer(
+                    events: events, logger: logger,
+                    hasSealed: { [self] in running.withLock { $0?.caretaker }?.lookAgain() },
+                    failed: { [self] in fail($0) }))
             let control = ControlServer(loop: loopGroup.next(), commands: Commands(daemon: self))
             let watch = watch(configuration.directory, writer)
+            let caretaker = try startCaretaker(files, writer, StoreConfiguration(configuration))
             running.withLock {
                 $0 = Running(
-                    writer: writer, watch: watch, events: events, control: control, group: loopGroup, lock: lock,
-                    since: now.wall)
+                    writer: writer, watch: watch, caretaker: caretaker, events: events, control: control,
+                    group: loopGroup,
+                    lock: lock, since: now.wall)
             }
             progress("listening")
             try control.start(path: configuration.controlPath, mode: configuration.control.mode)
@@ -95,12 +101,31 @@ package final class EmbeddedDaemon: Sendable {
         }
     }
 
+    /// It begins with the newest sealed segment, which the last daemon may not have come to.
+    private func startCaretaker(
+        _ files: any FileSystem, _ writer: StoreWriter, _ configuration: StoreConfiguration
+    ) throws -> Caretaker {
+        let newest = try Compaction(files).sealedSegments(from: 0).last ?? 0
+        return try Caretaker(files, from: newest, configuration.compression) { [logger] result in
+            switch result {
+            case .success(let outcome):
+                let details: [String: OwnEvent.Value] = [
+                    "first_seq": .number(outcome.firstSequence), "bytes_before": .number(outcome.before),
+                    "bytes_after": .number(outcome.after),
+                ]
+                try? writer.submit(own: [OwnEvent.line(action: "segment.compacted", details: details)])
+            case .failure(let error): logger.warning("a sealed segment was not written anew: \(error)")
+            }
+        }
+    }
+
     /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
     package func stop() {
         guard let parts = running.withLock({ $0.take() }) else { return }
         parts.control.stop()
         parts.events.stop(within: 10)
         parts.watch?.stop()
+        parts.caretaker?.close()
         try? parts.writer.submit(own: [OwnEvent.line(action: "daemon.stopped")])
         parts.writer.close()
         try? parts.group.syncShutdownGracefully()
@@ -211,7 +236,10 @@ package final class EmbeddedDaemon: Sendable {
     private struct Observer: StoreObserver {
         let events: EventServer
         let logger: Logger
+        let hasSealed: @Sendable () -> Void
         let failed: @Sendable (StoreError) -> Void
+
+        func sealed() { hasSealed() }
 
         func acknowledged(_ answers: [Answer]) { events.acknowledged(answers) }
 

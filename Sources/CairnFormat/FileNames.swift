@@ -13,6 +13,8 @@ package enum FileNames {
         case data = ".ndjson.gz"
         case seal = ".seal"
         case index = ".index"
+        /// While a segment is written anew: the index of the new data, until it takes the name of the old.
+        case nextIndex = ".index.next"
     }
 
     /// `firstSequence` is the segment's first sequence number.

@@ -40,6 +40,9 @@ struct IndexBuilder: Sendable {
         count(CellKey(hour: floorDivide(time.nanoseconds, Time.perHour), group: group))
     }
 
+    /// An event of which nothing is known any more.
+    mutating func appendErased(received: Time) { block.lastReceived = received }
+
     private mutating func count(_ key: CellKey) {
         if let last = lastCell, last.key == key {
             lastCell = (key, last.count + 1)

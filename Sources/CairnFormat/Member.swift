@@ -4,6 +4,7 @@ package enum Member {
         case header = 0x48
         case block = 0x42
         case footer = 0x46
+        case salts = 0x53
     }
 
     /// Bytes before the subfield's content.

@@ -6,32 +6,65 @@ internal import CryptoExtras
 package struct Salts: Sendable {
     /// Events of a group.
     package static let groupSize: UInt64 = 1024
-    private static let zeros = [UInt8](repeating: 0, count: Int(groupSize) * 16)
+    /// Bytes of a salt.
+    package static let size = 16
+    private static let zeros = [UInt8](repeating: 0, count: Int(groupSize) * size)
     private static let zeroCounter = [UInt8](repeating: 0, count: 16)
 
-    private let saltKey: [UInt8]
+    package let source: Source
+    private let mayMiss: Bool
     private var group: UInt64?
     private var stream: [UInt8] = []
 
-    /// `saltKey` is that of the segment's header, 32 bytes.
-    package init(saltKey: [UInt8]) { self.saltKey = saltKey }
-
-    /// Calls `body` with the 16 bytes of the salt of `sequence`.
-    package mutating func withSalt<R>(of sequence: UInt64, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-        let wanted = sequence / Salts.groupSize
-        if group != wanted {
-            stream = Salts.keystream(groupKey: groupKey(wanted))
-            group = wanted
-        }
-        let start = Int(sequence % Salts.groupSize) * 16
-        return stream.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<(start + 16)])) }
+    /// What salts are made from.
+    package enum Source: Sendable, Equatable {
+        /// That of the segment's header, 32 bytes.
+        case key([UInt8])
+        /// What is left of it where events were erased.
+        case punctured(PuncturedSalts)
     }
 
-    private func groupKey(_ group: UInt64) -> Digest {
-        var input: [UInt8] = [0x10]
-        input.append(contentsOf: saltKey)
-        withUnsafeBytes(of: group.bigEndian) { input.append(contentsOf: $0) }
-        return Digest.sha256(input)
+    package init(_ source: Source) {
+        self.source = source
+        if case .punctured = source { mayMiss = true } else { mayMiss = false }
+    }
+
+    package init(saltKey: [UInt8]) { self.init(.key(saltKey)) }
+
+    /// Calls `body` with the 16 bytes of the salt of `sequence`; with nil if it was destroyed.
+    package mutating func withSalt<R>(of sequence: UInt64, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
+        let wanted = sequence / Salts.groupSize
+        if group != wanted {
+            stream = salts(of: wanted)
+            group = wanted
+        }
+        let start = Int(sequence % Salts.groupSize) * Salts.size
+        guard start < stream.count else { return body(nil) }
+        return stream.withUnsafeBytes { bytes in
+            let salt = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + Salts.size)])
+            return body(mayMiss && salt.allSatisfy { $0 == 0 } ? nil : salt)
+        }
+    }
+
+    /// Those of a whole group, zeros for each that was destroyed; empty if none is left.
+    func salts(of group: UInt64) -> [UInt8] {
+        switch source {
+        case .key: return Salts.keystream(groupKey: groupKey(group) ?? .zero)
+        case .punctured(let punctured):
+            return punctured.groupKeys[group].map { Salts.keystream(groupKey: $0) } ?? punctured.salts[group] ?? []
+        }
+    }
+
+    /// The key of a group; nil if a salt of it was destroyed.
+    func groupKey(_ group: UInt64) -> Digest? {
+        switch source {
+        case .key(let saltKey):
+            var input: [UInt8] = [0x10]
+            input.append(contentsOf: saltKey)
+            withUnsafeBytes(of: group.bigEndian) { input.append(contentsOf: $0) }
+            return Digest.sha256(input)
+        case .punctured(let punctured): return punctured.groupKeys[group]
+        }
     }
 
     private static func keystream(groupKey: Digest) -> [UInt8] {

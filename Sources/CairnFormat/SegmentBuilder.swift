@@ -29,13 +29,20 @@ package struct SegmentBuilder {
         var greatestTime = Time.distantPast
     }
 
-    /// The segment begins with `header.encoded()`, which the caller writes.
-    package init(header: SegmentHeader, lastReceived: Time, deflater: Deflater) {
+    /// The segment begins with `header.encoded()` and, if salts were destroyed, with their members; the caller writes
+    /// both.
+    ///
+    /// - Parameters:
+    ///   - salts: what is left of them; nil if the header holds the salt key.
+    ///   - saltSize: bytes of the salt members.
+    package init(
+        header: SegmentHeader, salts: PuncturedSalts? = nil, saltSize: Int = 0, lastReceived: Time, deflater: Deflater
+    ) {
         self.header = header
         self.lastReceived = lastReceived
         self.deflater = deflater
-        salts = Salts(saltKey: header.saltKey)
-        fileSize = UInt64(header.encoded().count)
+        self.salts = Salts(salts.map { .punctured($0) } ?? .key(header.saltKey))
+        fileSize = UInt64(header.encoded().count + saltSize)
     }
 
     /// Keeps the root of the tree over the first `count` events in `watchedRoot` once there are so many.
@@ -93,7 +100,11 @@ package struct SegmentBuilder {
         lines.append(contentsOf: blockLines)
         for event in events {
             let range = (start + event.range.lowerBound)..<(start + event.range.upperBound)
-            _ = add(range, event.facts, tokens[event.tokens], received: event.received)
+            switch event.content {
+            case .event(let facts, let places):
+                _ = add(range, facts, tokens[places], received: event.received)
+            case .erased(let leaf): addErased(leaf, received: event.received)
+            }
         }
         var expected = block
         expected.count = UInt32(events.count)
@@ -106,18 +117,50 @@ package struct SegmentBuilder {
         return expected
     }
 
-    /// An event that was read back; `facts.module` is a number from `moduleNumber`.
+    /// Appends the line of an event that was stored before, as it is. Closes the block first if it does not fit into it
+    /// any more. `facts.module` is a number from `moduleNumber`.
+    package mutating func append(
+        stored line: UnsafeRawBufferPointer, facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time,
+        to output: inout [UInt8]
+    ) throws(FormatError) {
+        let range = try append(line, to: &output)
+        _ = add(range, facts, tokens, received: received)
+    }
+
+    /// Appends the line that stands in the place of an erased event, whose leaf was `leaf`.
+    package mutating func append(
+        erased line: UnsafeRawBufferPointer, leaf: Digest, received: Time, to output: inout [UInt8]
+    ) throws(FormatError) {
+        _ = try append(line, to: &output)
+        addErased(leaf, received: received)
+    }
+
+    private mutating func append(
+        _ line: UnsafeRawBufferPointer, to output: inout [UInt8]
+    ) throws(FormatError) -> Range<Int> {
+        if !lines.isEmpty, lines.count + line.count + 1 > Limits.block { try closeBlock(durable: nil, to: &output) }
+        let start = lines.count
+        lines.append(contentsOf: line)
+        lines.append(UInt8(ascii: "\n"))
+        return start..<(lines.count - 1)
+    }
+
+    /// An event that was read back.
     package struct RestoredEvent {
+        package enum Content {
+            /// `facts.module` is a number from `moduleNumber`; `tokens` are its places among those of the block.
+            case event(EventFacts, tokens: Range<Int>)
+            case erased(leaf: Digest)
+        }
+
         /// Its line among those of the block, LF left out.
         package var range: Range<Int>
-        package var facts: EventFacts
-        package var tokens: Range<Int>
+        package var content: Content
         package var received: Time
 
-        package init(range: Range<Int>, facts: EventFacts, tokens: Range<Int>, received: Time) {
+        package init(range: Range<Int>, content: Content, received: Time) {
             self.range = range
-            self.facts = facts
-            self.tokens = tokens
+            self.content = content
             self.received = received
         }
     }
@@ -125,15 +168,23 @@ package struct SegmentBuilder {
     private mutating func add(
         _ range: Range<Int>, _ facts: EventFacts, _ tokens: ArraySlice<UInt64>, received: Time
     ) -> Digest {
-        let sequence = nextSequence
-        let leaf = lines.withUnsafeBytes { bytes in
-            salts.withSalt(of: sequence) { salt in
-                leafHash(salt: salt, line: UnsafeRawBufferPointer(rebasing: bytes[range]))
-            }
-        }
-        tree.append(leaf)
+        let leaf = leaf(of: nextSequence, range)
         let time = facts.time ?? received
-        var block = open ?? OpenBlock(firstSequence: sequence, firstReceived: received)
+        moduleCounts[Int(facts.module)] += 1
+        index.append(facts, time: time, received: received, tokens: tokens)
+        add(leaf, time: time, received: received)
+        return leaf
+    }
+
+    /// An erased event counts in no module and no cell: what it was is gone. Its times are that of the event before it.
+    private mutating func addErased(_ leaf: Digest, received: Time) {
+        index.appendErased(received: received)
+        add(leaf, time: received, received: received)
+    }
+
+    private mutating func add(_ leaf: Digest, time: Time, received: Time) {
+        tree.append(leaf)
+        var block = open ?? OpenBlock(firstSequence: nextSequence, firstReceived: received)
         block.count += 1
         block.leastTime = min(block.leastTime, time)
         block.greatestTime = max(block.greatestTime, time)
@@ -142,16 +193,28 @@ package struct SegmentBuilder {
         lastReceived = received
         leastTime = min(leastTime, time)
         greatestTime = max(greatestTime, time)
-        moduleCounts[Int(facts.module)] += 1
-        index.append(facts, time: time, received: received, tokens: tokens)
         count += 1
         if count == watchedCount { watchedRoot = tree.root }
-        return leaf
+    }
+
+    /// That of the line in `range`. Where its salt was destroyed no line has the leaf that it had: then it is the leaf
+    /// of a salt of zeros, which makes a root that nobody signed.
+    private mutating func leaf(of sequence: UInt64, _ range: Range<Int>) -> Digest {
+        lines.withUnsafeBytes { bytes in
+            let line = UnsafeRawBufferPointer(rebasing: bytes[range])
+            return salts.withSalt(of: sequence) { salt in
+                if let salt { return leafHash(salt: salt, line: line) }
+                return withUnsafeTemporaryAllocation(byteCount: Salts.size, alignment: 1) { zeros in
+                    zeros.initializeMemory(as: UInt8.self, repeating: 0)
+                    return leafHash(salt: UnsafeRawBufferPointer(zeros), line: line)
+                }
+            }
+        }
     }
 
     /// Compresses the open block, if there is one, and appends its member. `durable` is the number of the event behind
-    /// the last one that was synced.
-    package mutating func closeBlock(durable: UInt64, to output: inout [UInt8]) throws(FormatError) {
+    /// the last one that was synced; nil for one that was stored before, which states its own first event.
+    package mutating func closeBlock(durable: UInt64?, to output: inout [UInt8]) throws(FormatError) {
         guard let block = open else { return }
         let start = output.count
         output.append(contentsOf: repeatElement(0, count: BlockHeader.headSize))
@@ -163,7 +226,7 @@ package struct SegmentBuilder {
         let checksum = output.withUnsafeBytes { Checksum.crc32c(UnsafeRawBufferPointer(rebasing: $0[streamStart...])) }
         let header = BlockHeader(
             compressedSize: UInt32(output.count - streamStart), size: size, count: block.count,
-            firstSequence: block.firstSequence, durable: durable, leastTime: block.leastTime,
+            firstSequence: block.firstSequence, durable: durable ?? block.firstSequence, leastTime: block.leastTime,
             greatestTime: block.greatestTime, firstReceived: block.firstReceived, root: tree.root, checksum: checksum)
         var head: [UInt8] = []
         header.appendHead(to: &head)

@@ -7,7 +7,7 @@ package struct SegmentHeader: Sendable, Equatable {
     package var created: Time
     /// SHA-256 of the previous segment's seal file; `.zero` in segment 0.
     package var previousSeal: Digest
-    /// 32 random bytes.
+    /// 32 random bytes; empty once an event was erased: then salt members hold what is left of the salts.
     package var saltKey: [UInt8]
     package var origin: Origin
     /// Of the key that will sign this segment's seal.
@@ -26,6 +26,13 @@ package struct SegmentHeader: Sendable, Equatable {
         self.key = key
     }
 
+    /// Whether salt members follow in the place of the salt key.
+    package var isPunctured: Bool { saltKey.isEmpty }
+
+    /// Incompatible feature: there are salt members, and redacted lines.
+    private static let punctured: UInt32 = 1
+    private static let noKey = [UInt8](repeating: 0, count: 32)
+
     /// The whole member.
     package func encoded() -> [UInt8] {
         var output: [UInt8] = []
@@ -33,12 +40,12 @@ package struct SegmentHeader: Sendable, Equatable {
             output.append(littleEndian: SegmentHeader.version)
             output.append(littleEndian: UInt16(0))
             output.append(littleEndian: UInt32(0))
-            output.append(littleEndian: UInt32(0))
+            output.append(littleEndian: isPunctured ? SegmentHeader.punctured : 0)
             output.append(littleEndian: number)
             output.append(littleEndian: firstSequence)
             output.append(littleEndian: created.nanoseconds)
             output.append(previousSeal)
-            output.append(contentsOf: saltKey)
+            output.append(contentsOf: isPunctured ? SegmentHeader.noKey : saltKey)
             for text in [origin.name, key.description] {
                 output.append(littleEndian: UInt16(text.utf8.count))
                 output.append(contentsOf: text.utf8)
@@ -63,14 +70,18 @@ package struct SegmentHeader: Sendable, Equatable {
         guard try reader.integer(UInt16.self) == 0 else { throw FormatError(.malformed, "reserved bytes are not 0") }
         let compatible = try reader.integer(UInt32.self)
         let incompatible = try reader.integer(UInt32.self)
-        guard compatible == 0, incompatible == 0 else {
+        guard compatible == 0, incompatible & ~punctured == 0 else {
             throw FormatError(.unsupported, "features \(compatible), \(incompatible) are of a later version")
         }
         let number = try reader.integer(UInt64.self)
         let firstSequence = try reader.integer(UInt64.self)
         let created = try Time(nanoseconds: reader.integer())
         let previousSeal = try reader.digest()
-        let saltKey = try reader.array(32)
+        var saltKey = try reader.array(32)
+        if incompatible == punctured {
+            guard saltKey == noKey else { throw FormatError(.malformed, "a salt key stands there beside salt members") }
+            saltKey = []
+        }
         let origin = try Origin(text(&reader))
         let key = try VerifierKey(text(&reader))
         guard reader.remaining == 0, firstSequence < Limits.sequence, key.name == origin.name else {

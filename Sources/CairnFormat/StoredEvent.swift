@@ -37,7 +37,8 @@ package struct Stamps: Sendable, Equatable {
     }
 }
 
-private struct StampScanner {
+/// Reads the forms that the daemon writes, and no others.
+struct StampScanner {
     private let line: UnsafeRawBufferPointer
     private var index = 0
 
@@ -66,6 +67,30 @@ private struct StampScanner {
             throw FormatError(.malformed, "a stamp is not a number", at: UInt64(start))
         }
         return value
+    }
+
+    var isAtEnd: Bool { index == line.count }
+
+    mutating func bytes(_ count: Int) throws(FormatError) -> UnsafeRawBufferPointer {
+        guard line.count - index >= count else {
+            throw FormatError(.malformed, "the line is cut off", at: UInt64(index))
+        }
+        defer { index += count }
+        return UnsafeRawBufferPointer(rebasing: line[index..<(index + count)])
+    }
+
+    /// A JSON string with its quotes, as it stands there.
+    mutating func string() throws(FormatError) -> [UInt8] {
+        let start = index
+        try expect("\"")
+        while index < line.count, line[index] != UInt8(ascii: "\"") {
+            index += line[index] == UInt8(ascii: "\\") ? 2 : 1
+        }
+        guard index < line.count else {
+            throw FormatError(.malformed, "a string does not end", at: UInt64(start))
+        }
+        index += 1
+        return Array(line[start..<index])
     }
 
     /// `2026-11-21T07:39:12.123456Z`: 27 bytes.

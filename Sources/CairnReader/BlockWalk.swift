@@ -57,7 +57,7 @@ struct BlockWalk {
     private func member(_ bytes: UnsafeRawBufferPointer) throws(FormatError) -> Step {
         let head = try Member.head(bytes)
         switch head.kind {
-        case .header: throw FormatError(.malformed, "a header inside the segment")
+        case .header, .salts: throw FormatError(.malformed, "a header, or salts, inside the segment")
         case .footer:
             try Member.checkEmptyPayload(bytes, at: head.size)
             return .footer

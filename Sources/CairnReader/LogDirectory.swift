@@ -51,6 +51,11 @@ package struct LogDirectory: Sendable {
             .sorted { $0.firstSequence < $1.firstSequence }
     }
 
+    /// The segment that begins with event `first`; nil if neither data nor seal of it is there.
+    package func segment(_ first: UInt64) throws(ReadError) -> Segment? {
+        try segments().first { $0.firstSequence == first }
+    }
+
     /// A note with the bytes that it was read from; nil if there is no such file.
     package func note(_ path: String) throws(ReadError) -> (note: SignedNote, bytes: [UInt8])? {
         guard let bytes = try accessing({ () throws(IOFailure) in try files.contents(path, limit: Limits.note) })
@@ -78,9 +83,41 @@ package struct LogDirectory: Sendable {
 
     /// The index of a segment, or nil if there is none or it is damaged: queries then read the whole segment.
     package func index(_ segment: Segment) -> SegmentIndex? {
-        // An index is smaller than its segment; this only keeps a wild file from filling the memory.
-        let limit = 1 << 30
-        guard let bytes = try? files.contents(segment.path(.index), limit: limit) else { return nil }
-        return try? SegmentIndex(bytes)
+        var paths = [segment.path(.index)]
+        if segment.parts.contains(.nextIndex) {
+            // The data is being written anew: its footer says whose index is whose.
+            let next = segment.path(.nextIndex)
+            if (try? isIndex(next, of: segment.path(.data))) == true { paths.insert(next, at: 0) }
+        }
+        for path in paths {
+            if let bytes = try? files.contents(path, limit: LogDirectory.indexLimit) { return try? SegmentIndex(bytes) }
+        }
+        return nil
+    }
+
+    /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
+    private static let indexLimit = 1 << 30
+
+    /// Whether the file at `index` is the one that the footer at the end of the segment's data names.
+    package func isIndex(_ index: String, of data: String) throws(ReadError) -> Bool {
+        let files = files
+        let (bytes, tail) = try accessing { () throws(IOFailure) -> ([UInt8]?, [UInt8]) in
+            let file = try files.openForReading(data)
+            let size = try file.size()
+            let count = UInt64(SegmentFooter.memberSize)
+            let start = size - min(size, count)
+            let tail = try [UInt8](unsafeUninitializedCapacity: Int(count)) { (buffer, read) throws(IOFailure) in
+                read = try file.read(at: start, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+            return (try files.contents(index, limit: LogDirectory.indexLimit), tail)
+        }
+        guard let bytes else { return false }
+        let footer = tail.withUnsafeBytes { bytes in
+            (try? Member.head(bytes)).flatMap { head in
+                head.kind == .footer
+                    ? try? SegmentFooter(content: UnsafeRawBufferPointer(rebasing: bytes[head.content])) : nil
+            }
+        }
+        return footer?.indexDigest == Digest.sha256(bytes)
     }
 }

@@ -6,6 +6,8 @@ package final class SegmentReader {
     package let path: String
     package let file: any ReadableFile
     package let header: SegmentHeader
+    /// Bytes of the header member; salt members follow it where events were erased.
+    private let headerSize: UInt64
     /// Offset of the next member.
     package private(set) var offset: UInt64
     /// Number of the event at `offset`.
@@ -29,8 +31,49 @@ package final class SegmentReader {
         let (header, size) = try reading(path) { () throws(FormatError) in try SegmentHeader.decode(bytes) }
         self.window = window
         self.header = header
+        headerSize = UInt64(size)
         offset = UInt64(size)
         nextSequence = header.firstSequence
+        if header.isPunctured { offset = try passSalts { _ throws(FormatError) in } }
+    }
+
+    /// What is left of the salts where events were erased; nil where the header holds the salt key. Every salt member
+    /// is checked.
+    ///
+    /// - Parameter end: the number behind the segment's last event, by its seal: more salts than that are not read.
+    package func salts(until end: UInt64) throws(ReadError) -> (salts: PuncturedSalts, size: Int)? {
+        guard header.isPunctured else { return nil }
+        let start = header.firstSequence
+        var (salts, next) = (PuncturedSalts(), start)
+        let first = try passSalts { content throws(FormatError) in
+            guard next < end else { throw FormatError(.mismatch, "there are salts for more events than were sealed") }
+            try salts.take(content, start: start, next: &next)
+        }
+        guard next >= end else {
+            throw failure(FormatError(.mismatch, "the salts from event \(next) on are missing", at: first))
+        }
+        return (salts, Int(first - headerSize))
+    }
+
+    /// Calls `body` with the content of each salt member and returns the offset behind them.
+    private func passSalts(
+        _ body: (UnsafeRawBufferPointer) throws(FormatError) -> Void
+    ) throws(ReadError) -> UInt64 {
+        var offset = headerSize
+        while true {
+            let bytes = try bytes(at: offset, count: Member.headSize + Limits.subfield + Member.emptyPayload.count)
+            let start = offset
+            let size = try checked { () throws(FormatError) -> Int? in
+                guard !bytes.isEmpty else { throw FormatError(.truncated, "the salts end the file", at: start) }
+                let head = try Member.head(bytes)
+                guard head.kind == .salts else { return nil }
+                try Member.checkEmptyPayload(bytes, at: head.size)
+                try body(UnsafeRawBufferPointer(rebasing: bytes[head.content]))
+                return head.size + Member.emptyPayload.count
+            }
+            guard let size else { return offset }
+            offset += UInt64(size)
+        }
     }
 
     /// Goes to a block that begins at `offset` with event `sequence`.
@@ -62,8 +105,8 @@ package final class SegmentReader {
         let head = try checked { () throws(FormatError) in try Member.head(headBytes) }
         let content = UnsafeRawBufferPointer(rebasing: headBytes[head.content])
         switch head.kind {
-        case .header:
-            throw failure(FormatError(.malformed, "a header inside the segment", at: start))
+        case .header, .salts:
+            throw failure(FormatError(.malformed, "a header, or salts, inside the segment", at: start))
         case .footer:
             let footer = try checked { () throws(FormatError) in
                 try Member.checkEmptyPayload(headBytes, at: head.size)

@@ -9,19 +9,32 @@ package struct SegmentReplay {
     package private(set) var builder: SegmentBuilder
     /// The lines of the last block, LFs included.
     package private(set) var lines: [UInt8] = []
-    /// Of each event of the last block: the stamps and the identity.
+    /// Of each event of the last block that was not erased: the stamps and the identity.
     package private(set) var events: [StoredEventReader.Event] = []
+    /// What stands in the last block in the place of erased events.
+    package private(set) var redacted: [RedactedLine] = []
+    /// Of the first event that was not erased; nil if there was none so far.
+    package private(set) var firstReceived: Time?
 
     private let parser: StoredEventReader
-    private var tokens: [UInt64] = []
-    private var restored: [SegmentBuilder.RestoredEvent] = []
+    /// Index tokens of the last block, and its events with their places among them.
+    package private(set) var tokens: [UInt64] = []
+    package private(set) var restored: [SegmentBuilder.RestoredEvent] = []
 
-    package init(_ files: any FileSystem, path: String) throws(ReadError) {
-        reader = try SegmentReader(files, path: path)
+    /// - Parameter end: the number behind the last event, if the segment is sealed. Events can be erased only there.
+    package init(_ files: any FileSystem, path: String, end: UInt64? = nil) throws(ReadError) {
+        let reader = try SegmentReader(files, path: path)
+        let left = try end.flatMap { end throws(ReadError) in try reader.salts(until: end) }
+        self.reader = reader
         let header = reader.header
         (builder, parser) = try reading(path) { () throws(FormatError) in
+            guard !header.isPunctured || left != nil else {
+                throw FormatError(.mismatch, "events were erased from a segment that is not sealed")
+            }
             let deflater = try Deflater(.isal)
-            let builder = SegmentBuilder(header: header, lastReceived: .distantPast, deflater: deflater)
+            let builder = SegmentBuilder(
+                header: header, salts: left?.salts, saltSize: left?.size ?? 0, lastReceived: .distantPast,
+                deflater: deflater)
             return (builder, try StoredEventReader())
         }
     }
@@ -71,33 +84,55 @@ package struct SegmentReplay {
         tokens.removeAll(keepingCapacity: true)
         restored.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
+        redacted.removeAll()
         var lastReceived = builder.lastReceived
-        var start = 0
-        while start < lines.count {
-            let tokenStart = tokens.count
-            let (event, end) = try lines.withBytes { bytes throws(FormatError) in
+        let lines = self.lines
+        try lines.withBytes { bytes throws(FormatError) in
+            var start = 0
+            while start < bytes.count {
                 let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
                 let end = start + (firstLineFeed(rest) ?? rest.count)
-                let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
-                return (try parser.read(line, tokens: &tokens), end)
+                let sequence = first + UInt64(restored.count)
+                try readEvent(
+                    UnsafeRawBufferPointer(rebasing: bytes[start..<end]), at: start..<end, sequence, &lastReceived)
+                start = end + 1
             }
-            guard event.stamps.sequence == first + UInt64(restored.count) else {
-                throw FormatError(
-                    .mismatch, "event \(event.stamps.sequence) stands where \(first + UInt64(restored.count)) belongs")
-            }
-            guard event.stamps.received >= lastReceived else {
-                throw FormatError(.mismatch, "the receive time of event \(event.stamps.sequence) falls")
-            }
-            lastReceived = event.stamps.received
-            var facts = event.facts
-            // The parser numbers modules as the builder does, in order of first appearance.
-            facts.module = parser.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+        }
+    }
+
+    private mutating func readEvent(
+        _ line: UnsafeRawBufferPointer, at range: Range<Int>, _ sequence: UInt64, _ lastReceived: inout Time
+    ) throws(FormatError) {
+        if builder.header.isPunctured, RedactedLine.isOne(line) {
+            let erased = try RedactedLine(line: line)
+            guard erased.sequence == sequence else { throw Self.misplaced(erased.sequence, sequence) }
+            // Its own time is gone.
+            lastReceived = max(lastReceived, builder.header.created)
+            redacted.append(erased)
             restored.append(
                 SegmentBuilder.RestoredEvent(
-                    range: start..<end, facts: facts, tokens: tokenStart..<tokens.count, received: lastReceived))
-            events.append(event)
-            start = end + 1
+                    range: range, content: .erased(leaf: erased.leaf), received: lastReceived))
+            return
         }
+        let tokenStart = tokens.count
+        let event = try parser.read(line, tokens: &tokens)
+        guard event.stamps.sequence == sequence else { throw Self.misplaced(event.stamps.sequence, sequence) }
+        guard event.stamps.received >= lastReceived || firstReceived == nil else {
+            throw FormatError(.mismatch, "the receive time of event \(sequence) falls")
+        }
+        lastReceived = event.stamps.received
+        if firstReceived == nil { firstReceived = lastReceived }
+        var facts = event.facts
+        // The parser numbers modules as the builder does, in order of first appearance.
+        facts.module = parser.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+        restored.append(
+            SegmentBuilder.RestoredEvent(
+                range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))
+        events.append(event)
+    }
+
+    private static func misplaced(_ sequence: UInt64, _ due: UInt64) -> FormatError {
+        FormatError(.mismatch, "event \(sequence) stands where \(due) belongs")
     }
 
     private mutating func compare(_ block: BlockHeader, _ expected: BlockHeader) throws(FormatError) {

@@ -9,7 +9,9 @@ struct SegmentResult: Sendable {
     var count: UInt64 = 0
     /// Bytes of their lines.
     var bytes: UInt64 = 0
-    /// Of the first and the last good event.
+    /// Events that were erased, as far as they follow each other for one reason.
+    var redactions: [Redaction] = []
+    /// Of the first good event that was not erased, and of the last good one.
     var firstReceived: Time?
     var lastReceived: Time?
     /// Whether everything that was to be read was read and good.
@@ -97,7 +99,7 @@ struct SegmentVerifier {
     private mutating func open() throws(ReadError) -> SegmentReplay? {
         for attempt in 0... {
             do throws(ReadError) {
-                return try SegmentReplay(directory.files, path: path)
+                return try SegmentReplay(directory.files, path: path, end: seal?.endSequence)
             } catch {
                 if error.code == .io { throw error }
                 let (files, path) = (directory.files, path)
@@ -153,7 +155,8 @@ struct SegmentVerifier {
                 case .block(let block):
                     result.count += UInt64(block.count)
                     result.bytes += UInt64(block.size)
-                    if result.firstReceived == nil { result.firstReceived = block.firstReceived }
+                    for line in replay.redacted { Redaction.add(line, to: &result.redactions) }
+                    result.firstReceived = replay.firstReceived
                     result.lastReceived = replay.builder.lastReceived
                     collectRoots(&replay)
                     advance(replay.goodOffset - offset)
@@ -233,6 +236,8 @@ struct SegmentVerifier {
         let content = UnsafeRawBufferPointer(rebasing: bytes[head.content])
         switch head.kind {
         case .block: return code != .malformed && (try? BlockHeader(content: content)) != nil
+        // Salts are written by a rewriting, which is a new file as a whole.
+        case .salts: return false
         case .footer: return offset > 0 && (try? SegmentFooter(content: content)) != nil
         case .header:
             let whole = Array(bytes[..<head.size]) + Member.emptyPayload
@@ -247,7 +252,7 @@ struct SegmentVerifier {
         _ seal: Seal, _ footer: SegmentFooter?, bytesBehind: UInt64, _ builder: inout SegmentBuilder
     ) throws(ReadError) {
         let (expected, _, index) = builder.finish(reason: seal.reason, nextKey: seal.nextKey)
-        guard expected == seal else {
+        guard expected == seal || !result.redactions.isEmpty && isWhatIsLeft(expected, of: seal) else {
             find(.tampered, firstDifference(from: seal), "the events are not those of the seal")
             return
         }
@@ -266,6 +271,14 @@ struct SegmentVerifier {
             return
         }
         try checkIndex(index, footer)
+    }
+
+    /// Whether events of which some were erased can be those of the seal. Its root vouches for the others.
+    private func isWhatIsLeft(_ left: Seal, of seal: Seal) -> Bool {
+        var whole = left
+        (whole.received, whole.time, whole.modules) = (seal.received, seal.time, seal.modules)
+        let sealed = Dictionary(uniqueKeysWithValues: seal.modules.map { ($0.name, $0.count) })
+        return whole == seal && left.modules.allSatisfy { $0.count <= sealed[$0.name] ?? 0 }
     }
 
     /// The first event that is not as it was sealed, as far as that can be told.
@@ -291,7 +304,13 @@ struct SegmentVerifier {
     /// An index is made from the segment alone, so a good one is the one that was made just now. A footer that names
     /// another one helps nobody: it is not signed.
     private mutating func checkIndex(_ expected: [UInt8], _ footer: SegmentFooter) throws(ReadError) {
-        let index = try directory.beginning(of: FileNames.segment(first, .index), limit: expected.count)
+        let path = FileNames.segment(first, .index)
+        var index = try directory.beginning(of: path, limit: expected.count)
+        if index != expected {
+            // Data that was just written anew has its index beside it, until that takes the name.
+            let next = try directory.beginning(of: FileNames.segment(first, .nextIndex), limit: expected.count)
+            index = next == expected ? next : try directory.beginning(of: path, limit: expected.count)
+        }
         if index == nil {
             find(.indexDamaged, nil, "the index is missing; the events are intact")
         } else if index != expected {

@@ -39,6 +39,7 @@ package struct LogOpening {
             // of the machine knows. What is built on them must not outlive them.
             for path in ["", FileNames.keys, FileNames.segments] { try files.syncDirectory(path) }
         }
+        try SegmentRewrite.finish(files)
         var chain = try SealChain(directory)
         if let point = try resumePoint(chain) { chain.resume(at: point) }
         let newest = try newestSegment(chain)

@@ -10,6 +10,8 @@ package final class StoreWorker {
     private var upkeepAt: Int64
     /// Events of our own that wait until something can be written.
     private var untold: [[UInt8]] = []
+    /// Whether a rotation waits for space, so that its segment is not sealed yet.
+    private var sealsUntold = false
     /// Who writes them.
     private let owner: (uid: UInt32, pid: Int32)
 
@@ -46,9 +48,15 @@ package final class StoreWorker {
 
     /// Takes one input, does all that follows from it, and tells the observer.
     package func step(_ input: Input) {
-        let wasSuspended = isSuspended
+        let (wasSuspended, seals) = (isSuspended, core.sealedSegments)
         perform(core.step(input, now: now))
         if wasSuspended, core.phase == .idle { observer.resumed() }
+        if core.phase == .idle, core.sealedSegments > seals || sealsUntold {
+            sealsUntold = false
+            observer.sealed()
+        } else if core.sealedSegments > seals {
+            sealsUntold = true
+        }
         if !wasSuspended, case .suspended(let reason) = core.phase { observer.suspended(reason) }
     }
 

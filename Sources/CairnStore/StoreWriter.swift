@@ -9,6 +9,8 @@ package protocol StoreObserver: Sendable {
     /// Nothing is written until there is space again; `reason` says what the system said.
     func suspended(_ reason: String)
     func resumed()
+    /// One or more segments were sealed.
+    func sealed()
     /// The disk has come to have less or more room.
     func spaceChanged(to stage: SpaceStage, available: UInt64)
     /// Something was taken from under the writer, which is about to put it back, or to halt.

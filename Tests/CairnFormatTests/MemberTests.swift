@@ -111,7 +111,8 @@ func resealed(_ member: [UInt8], _ change: (inout [UInt8]) -> Void) -> [UInt8] {
     @Test(
         arguments: [
             (0, 2, .unsupported), (1, 1, .unsupported), (2, 1, .malformed), (3, 1, .malformed), (4, 1, .unsupported),
-            (8, 1, .unsupported), (11, 0x80, .unsupported), (27, 0x80, .malformed), (100, 0, .malformed),
+            (8, 2, .unsupported), (8, 1, .malformed), (11, 0x80, .unsupported), (27, 0x80, .malformed),
+            (100, 0, .malformed),
             (100, 24, .truncated), (100, 200, .truncated), (101, 1, .truncated), (102, 0x20, .malformed),
             (102, 0x2B, .malformed), (102, 0xFF, .malformed), (124, 0x7F, .malformed),
         ] as [(Int, UInt8, FormatError.Code)])

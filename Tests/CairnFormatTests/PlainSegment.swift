@@ -86,7 +86,7 @@ struct PlainSegment {
         var sequence = firstSequence
         return blocks.map { block in
             for line in block.lines {
-                tree.append(Digest.sha256([0] + salts.withSalt(of: sequence) { Array($0) } + line))
+                tree.append(Digest.sha256([0] + salts.withSalt(of: sequence) { $0.map { Array($0) } ?? [] } + line))
                 sequence += 1
             }
             return tree.root.bytes

@@ -84,8 +84,8 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
             facts.module = reader.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
             events.append(
                 .init(
-                    range: start..<(start + line.count), facts: facts, tokens: tokenStart..<tokens.count,
-                    received: event.stamps.received))
+                    range: start..<(start + line.count),
+                    content: .event(facts, tokens: tokenStart..<tokens.count), received: event.stamps.received))
             start += line.count + 1
         }
         let expected = builder.restore(block, lines: lines, events: events, tokens: tokens)

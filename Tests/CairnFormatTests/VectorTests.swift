@@ -107,7 +107,7 @@ struct LogVector: Codable {
         expected.header = Array(file[..<size]).hex
         expected.lines = plain.lines.map(\.text)
         for (index, line) in plain.lines.enumerated() {
-            let salt = salts.withSalt(of: header.firstSequence + UInt64(index)) { Array($0) }
+            let salt = try #require(salts.withSalt(of: header.firstSequence + UInt64(index)) { $0.map { Array($0) } })
             expected.salts.append(salt.hex)
             expected.leaves.append(Digest.sha256([0] + salt + line).bytes.hex)
         }

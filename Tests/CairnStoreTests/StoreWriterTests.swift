@@ -27,6 +27,7 @@ struct StoreWriterTests {
         func displaced(_ displacement: Displacement, path: String) {
             heard.update { $0.displacements.append(displacement) }
         }
+        func sealed() {}
         func resumed() { heard.update { $0.resumptions += 1 } }
         func halted(_ error: StoreError) { heard.update { $0.halts.append(error) } }
 

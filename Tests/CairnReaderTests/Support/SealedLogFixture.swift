@@ -247,9 +247,9 @@ final class SealedLogFixture {
             let now = block.firstSequence == last.firstSequence ? forged(lines) : lines
             for line in now.split(separator: "\n") {
                 let leaf = salts.withSalt(of: first + tree.count) { salt in
-                    Array(line.utf8).withUnsafeBytes { leafHash(salt: salt, line: $0) }
+                    salt.map { salt in Array(line.utf8).withUnsafeBytes { leafHash(salt: salt, line: $0) } }
                 }
-                tree.append(leaf)
+                tree.append(try #require(leaf))
             }
         }
         try forge(last, root: tree.root, forged)

@@ -27,7 +27,10 @@ extension TamperMatrix {
     private var checkpoint: [UInt8] { self[FileNames.checkpoint] }
 
     /// The files of a segment that are there.
-    private func parts(_ segment: LogShape.Segment) -> [Part] { segment.isSealed ? Part.allCases : [.data] }
+    private func parts(_ segment: LogShape.Segment) -> [Part] { segment.isSealed ? Self.finished : [.data] }
+
+    /// What a sealed segment consists of once nothing is written anew.
+    private static let finished: [Part] = [.data, .index, .seal]
 
     private func controlCases() -> [TamperCase] {
         let logs = [Self.main, "fork", "stranger", "namesake", "torn", "unnamed", "fresh", "footed", "rich"]
@@ -102,7 +105,7 @@ extension TamperMatrix {
                     }
                 }
                 guard one.isSealed else { continue }
-                let edits = Part.allCases.map { Edit.write(other.path($0), .of(Self.main, one.path($0))) }
+                let edits = Self.finished.map { Edit.write(other.path($0), .of(Self.main, one.path($0))) }
                 cases.append(
                     structure("segment \(one.number) for \(other.number)", edits, .tampered, other.first))
             }
@@ -139,7 +142,7 @@ extension TamperMatrix {
                     structure("seals \(name)", swap(one.path(.seal), other.path(.seal)), .tampered, one.first),
                     structure("indexes \(name)", swap(one.path(.index), other.path(.index)), .indexDamaged),
                     structure(
-                        "all \(name)", Part.allCases.flatMap { swap(one.path($0), other.path($0)) }, .tampered,
+                        "all \(name)", Self.finished.flatMap { swap(one.path($0), other.path($0)) }, .tampered,
                         one.first),
                 ]
             }

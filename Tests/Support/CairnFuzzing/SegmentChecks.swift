@@ -37,6 +37,8 @@ final class MemberCheck: FuzzCheck {
             guard let footer = decoded else { return false }
             try agree(encoded: footer.encoded(), bytes[..<SegmentFooter.memberSize], "the footer")
             return true
+        case .salts:
+            return try checkSalts(content, member: bytes, headSize: head.size)
         case .block:
             let decoded = try accepted(within: bytes.count) { () throws(FormatError) in
                 try BlockHeader(content: content)
@@ -45,6 +47,27 @@ final class MemberCheck: FuzzCheck {
             try agree(encoded: FormatTables.content(of: block), content, "the block's content")
             return try checkBlock(block, UnsafeRawBufferPointer(rebasing: bytes[head.size...]))
         }
+    }
+
+    /// As if it were the first salt member of a segment that begins where it does.
+    private func checkSalts(
+        _ content: UnsafeRawBufferPointer, member: UnsafeRawBufferPointer, headSize: Int
+    ) throws(PropertyFailure) -> Bool {
+        guard content.count >= 16 else { return false }
+        let first = content.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        let isKeys = content.loadUnaligned(as: UInt16.self) == 0
+        let (start, overflow) = first.multipliedReportingOverflow(by: isKeys ? Salts.groupSize : 1)
+        guard !overflow else { return false }
+        let decoded = try accepted(within: member.count) { () throws(FormatError) in
+            try Member.checkEmptyPayload(member, at: headSize)
+            var (salts, next) = (PuncturedSalts(), start)
+            try salts.take(content, start: start, next: &next)
+            return (salts, next)
+        }
+        guard let (salts, next) = decoded else { return false }
+        let size = headSize + Member.emptyPayload.count
+        try agree(encoded: salts.encoded(of: start..<next), member[..<size], "the salts")
+        return true
     }
 
     private func checkBlock(_ block: BlockHeader, _ payload: UnsafeRawBufferPointer) throws(PropertyFailure) -> Bool {

@@ -89,7 +89,7 @@ package struct RandomSimulation {
     // MARK: Steps
 
     private mutating func act() -> Violation? {
-        switch random.below(26) {
+        switch random.below(27) {
         case 0..<8: return submitSome()
         case 8..<12: return machine.perform(.append)
         case 12..<14: return machine.perform(.batch)
@@ -107,6 +107,7 @@ package struct RandomSimulation {
             machine.kernel.limit(to: used + random.below(8000))
             return nil
         case 24: return displace()
+        case 25: return isRotten ? nil : machine.compact()
         default:
             // What no head names yet, rot makes look like an append that was cut off.
             var violation: Violation?

@@ -74,6 +74,7 @@ package final class SimulatedMachine {
         func acknowledged(_ answers: [Answer]) { self.answers.withLock { $0 += answers } }
         func suspended(_ reason: String) {}
         func resumed() {}
+        func sealed() {}
         func spaceChanged(to stage: SpaceStage, available: UInt64) {}
         func displaced(_ displacement: Displacement, path: String) {}
         func halted(_ error: StoreError) {}
@@ -189,6 +190,20 @@ package final class SimulatedMachine {
         kernel.change { $0.tamper(path, leavesAnother && !key ? [1, 2, 3] : nil) }
         kernel.watch { worker.keepUp(isUrgent: true) }
         return takeAnswers().map { Violation($0) }
+    }
+
+    /// Writes every sealed segment anew, as the caretaker does beside the writer. What fails may be done later.
+    package func compact() -> Violation? {
+        guard phase == .running else { return nil }
+        do throws(StoreError) {
+            let compaction = try opening { () throws(IOFailure) in Compaction(try kernel.files()) }
+            for first in try compaction.sealedSegments(from: 0) {
+                _ = try compaction.run(first, .zlib(level: 6), forced: true)
+            }
+            return nil
+        } catch {
+            return error.code == .io ? nil : Violation("a segment cannot be written anew: \(error)")
+        }
     }
 
     /// New settings, as after SIGHUP.

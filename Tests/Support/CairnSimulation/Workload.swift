@@ -19,6 +19,8 @@ package enum Operation: Sendable, Hashable, CaseIterable {
     case kill
     /// Other settings: small segments, another codec.
     case reload
+    /// The sealed segments are written anew.
+    case compact
 }
 
 extension SimulatedMachine {
@@ -47,6 +49,7 @@ extension SimulatedMachine {
             changed.compression = isSmall ? .isal : .zlib(level: 6)
             reload(changed)
             return nil
+        case .compact: return compact()
         }
     }
 
