@@ -13,6 +13,7 @@ package struct Configuration: Sendable, Equatable {
     package var segment = Segment()
     package var head = Head()
     package var disk = Disk()
+    package var retention = Retention()
     package var idempotency = Idempotency()
     package var sanitize = Sanitize()
     package var log = Log()
@@ -28,6 +29,8 @@ package struct Configuration: Sendable, Equatable {
         package var path = ""
         package var mode: UInt32 = 0o660
         package var uids: [UInt32] = []
+        package var custodyUids: [UInt32] = []
+        package var archiveUids: [UInt32] = []
     }
 
     /// All but `connections` in bytes.
@@ -61,6 +64,13 @@ package struct Configuration: Sendable, Equatable {
     package struct Disk: Sendable, Equatable {
         package var warnFree = 512 << 20
         package var stopFree = 64 << 20
+    }
+
+    package struct Retention: Sendable, Equatable {
+        /// Empty: nothing is ever removed.
+        package var policy = ""
+        /// Zero: only on request.
+        package var interval = Duration.zero
     }
 
     package struct Idempotency: Sendable, Equatable {

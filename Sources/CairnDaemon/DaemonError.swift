@@ -26,6 +26,7 @@ package struct DaemonError: Error, Sendable, Equatable, CustomStringConvertible 
             case .io: .io
             case .damaged, .keyLost: .damaged
             case .configuration: .configuration
+            case .refused, .unavailable: .unavailable
             }
         self.init(code, error.message)
     }

@@ -11,10 +11,10 @@ internal import Synchronization
 package final class EmbeddedDaemon: Sendable {
     package static let version = "0.1.0"
 
-    private struct Running {
+    struct Running {
         var writer: StoreWriter
         var watch: LogWatch?
-        var caretaker: Caretaker?
+        var caretaker: Caretaker
         var events: EventServer
         var control: ControlServer
         var group: MultiThreadedEventLoopGroup
@@ -25,8 +25,8 @@ package final class EmbeddedDaemon: Sendable {
     private let logger: Logger
     private let time: any TimeSource
     private let entropy: any EntropySource
-    private let configuration: Mutex<Configuration>
-    private let running = Mutex<Running?>(nil)
+    let configuration: Mutex<Configuration>
+    let running = Mutex<Running?>(nil)
     private let failure = Mutex<DaemonError?>(nil)
     /// Told once, on the writer's thread, when the log cannot be written any more.
     private let onFailure: @Sendable (DaemonError) -> Void
@@ -69,7 +69,7 @@ package final class EmbeddedDaemon: Sendable {
                     events: events, logger: logger,
                     hasSealed: { [self] in running.withLock { $0?.caretaker }?.lookAgain() },
                     failed: { [self] in fail($0) }))
-            let control = ControlServer(loop: loopGroup.next(), commands: Commands(daemon: self))
+            let control = ControlServer(loop: loopGroup.next(), commands: DaemonCommands(daemon: self))
             let watch = watch(configuration.directory, writer)
             let caretaker = try startCaretaker(files, writer, StoreConfiguration(configuration))
             running.withLock {
@@ -105,8 +105,10 @@ package final class EmbeddedDaemon: Sendable {
     private func startCaretaker(
         _ files: any FileSystem, _ writer: StoreWriter, _ configuration: StoreConfiguration
     ) throws -> Caretaker {
-        let newest = try Compaction(files).sealedSegments(from: 0).last ?? 0
-        return try Caretaker(files, from: newest, configuration.compression) { [logger] result in
+        let recorder = WriterRecorder(writer)
+        let custody = try Custody(files, recorder, entropy: entropy, compression: configuration.compression)
+        let newest = try custody.sealedSegments(from: 0).last ?? 0
+        let caretaker = try Caretaker(custody, from: newest) { [logger] result in
             switch result {
             case .success(let outcome):
                 let details: [String: OwnEvent.Value] = [
@@ -117,6 +119,14 @@ package final class EmbeddedDaemon: Sendable {
             case .failure(let error): logger.warning("a sealed segment was not written anew: \(error)")
             }
         }
+        _ = caretaker.perform { [logger] custody in
+            do throws(StoreError) {
+                try custody.finish()
+            } catch {
+                logger.error("what was begun before the start could not be finished: \(error)")
+            }
+        }
+        return caretaker
     }
 
     /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
@@ -125,7 +135,7 @@ package final class EmbeddedDaemon: Sendable {
         parts.control.stop()
         parts.events.stop(within: 10)
         parts.watch?.stop()
-        parts.caretaker?.close()
+        parts.caretaker.close()
         try? parts.writer.submit(own: [OwnEvent.line(action: "daemon.stopped")])
         parts.writer.close()
         try? parts.group.syncShutdownGracefully()
@@ -191,6 +201,9 @@ package final class EmbeddedDaemon: Sendable {
         }
         if isFirst { onFailure(failure) }
     }
+
+    /// The wall clock.
+    var now: Time { Time(nanoseconds: time.wall()) }
 
     private var moment: Moment {
         Moment(wall: Time(nanoseconds: time.wall()), monotonic: time.monotonic())
@@ -278,65 +291,6 @@ package final class EmbeddedDaemon: Sendable {
             events.halted(error.message)
             failed(error)
         }
-    }
-
-    private struct Commands: ControlCommands {
-        let daemon: EmbeddedDaemon
-
-        func isAllowed(_ peer: PeerCredentials) -> Bool {
-            let uids = daemon.configuration.withLock { $0.control.uids }
-            return peer.uid == 0 || peer.uid == ProcessEnvironment.userID || uids.contains(peer.uid)
-        }
-
-        func status() -> [UInt8] { daemon.controlStatus() }
-
-        func rotate(by peer: PeerCredentials, _ done: @escaping @Sendable ([UInt8]) -> Void) {
-            daemon.rotate(by: "uid \(peer.uid)") { sealed in
-                let segments = daemon.running.withLock { $0?.writer.status.sealedSegments ?? 0 }
-                done(ControlAnswer.success([("sealed", .flag(sealed)), ("sealed_segments", .number(segments))]))
-            }
-        }
-
-        func sync(_ done: @escaping @Sendable ([UInt8]) -> Void) {
-            guard let parts = daemon.running.withLock({ $0 }) else {
-                return done(ControlAnswer.failure("unavailable", "the daemon is stopping"))
-            }
-            parts.writer.sync { isDurable in
-                guard isDurable else {
-                    return done(ControlAnswer.failure("unavailable", "the log cannot be written any more"))
-                }
-                let durable = parts.writer.status.durable
-                done(ControlAnswer.success([("durable_seq", durable == 0 ? .none : .number(durable - 1))]))
-            }
-        }
-    }
-
-    private func controlStatus() -> [UInt8] {
-        guard let parts = running.withLock({ $0 }) else {
-            return ControlAnswer.failure("unavailable", "the daemon is stopping")
-        }
-        let configuration = configuration.withLock { $0 }
-        let status = parts.writer.status
-        return ControlAnswer.success([
-            ("version", .text(EmbeddedDaemon.version)), ("pid", .number(UInt64(ProcessEnvironment.processID))),
-            ("origin", .text(status.origin.origin.name)), ("phase", .text(status.phase.name)),
-            ("disk", .text(status.space.rawValue)),
-            ("since", .text(parts.since.description)),
-            (
-                "segment",
-                .object([
-                    ("number", .number(status.segmentNumber)), ("first_seq", .number(status.segmentFirstSequence)),
-                    ("events", .number(status.segmentCount)), ("bytes", .number(status.segmentBytes)),
-                ])
-            ),
-            ("sealed_segments", .number(status.sealedSegments)),
-            ("durable_seq", status.durable == 0 ? .none : .number(status.durable - 1)),
-            ("connections", .number(UInt64(parts.events.openConnections.load(ordering: .relaxed)))),
-            ("queued_bytes", .number(UInt64(parts.writer.queuedBytes))),
-            ("accepted", .number(status.statistics.accepted)), ("rejected", .number(status.statistics.rejected)),
-            ("duplicates", .number(status.statistics.duplicates)), ("identities", .number(UInt64(status.identities))),
-            ("socket", .text(configuration.socket.path)), ("directory", .text(configuration.directory)),
-        ])
     }
 }
 

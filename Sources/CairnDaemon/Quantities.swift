@@ -243,6 +243,15 @@ extension ValueKind<String> {
             text: { $0 })
     }
 
+    /// A path or the empty text.
+    static var optionalPath: Self {
+        let kind = path
+        return ValueKind(
+            expected: kind.expected + ", or nothing",
+            parse: { (text) throws(QuantityError) in text.isEmpty ? text : try kind.parse(text) },
+            text: kind.text)
+    }
+
     /// A socket's path or the empty text.
     static var optionalSocketPath: Self {
         let kind = socketPath

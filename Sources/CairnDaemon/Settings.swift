@@ -93,6 +93,12 @@ extension Setting {
             "control.uids", .userIDs, \.control.uids,
             "Users, beside root and the daemon's own, that may rotate and sync."),
         Setting(
+            "control.custody_uids", .userIDs, \.control.custodyUids,
+            "Users, beside root and the daemon's own, that may hold, redact and prune."),
+        Setting(
+            "control.archive_uids", .userIDs, \.control.archiveUids,
+            "Users, beside root and the daemon's own, that may say what is in the archive."),
+        Setting(
             "limits.event_bytes", .size(1 << 10...1 << 20), \.limits.eventBytes,
             "Longest event line; a longer one is stored as a rejected event."),
         Setting(
@@ -134,6 +140,12 @@ extension Setting {
         Setting(
             "disk.stop_free", .size(0...1 << 50), \.disk.stopFree,
             "Free bytes below which no events are taken, so that seals and the host have room; 0: fill the disk."),
+        Setting(
+            "retention.policy", .optionalPath, \.retention.policy,
+            "File of the retention policy; empty: nothing is ever removed."),
+        Setting(
+            "retention.interval", .span(.zero ... .seconds(366 * 86_400)), \.retention.interval,
+            "Time between two runs of retention; 0: only on request."),
         Setting(
             "idempotency.ids", .count(0...100_000_000), \.idempotency.ids, needsRestart: true,
             "Event ids that are remembered to find retries; 0: off."),

@@ -3,7 +3,7 @@
 package struct EventBatch: Sendable {
     /// The lines to be stored, without LFs and without stamps, one behind the other.
     package var bytes: [UInt8] = []
-    /// Stamps that follow `_pid`: `"_invalid":["severity"],`.
+    /// Stamps that follow `_pid`: `"_own":true,` or `"_invalid":["severity"],`.
     package var extraStamps: [UInt8] = []
     package var entries: [Entry] = []
     /// Tokens of the index, those of one entry behind each other.
@@ -137,6 +137,10 @@ package enum TokenField: UInt8, Sendable, CaseIterable {
 package struct EventIdentity: Sendable, Hashable {
     var high: UInt64
     var low: UInt64
+
+    /// In the place of a uid for events of the daemon itself: no client has it (the kernel's "no user"), so none can take
+    /// an id before the daemon does.
+    package static let ownUser = UInt32.max
 
     package init(uid: UInt32, id: UnsafeRawBufferPointer) {
         var hash = StreamingHash()

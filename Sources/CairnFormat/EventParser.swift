@@ -14,6 +14,12 @@ package final class EventParser {
     /// Adds one line to `batch`, as an event or as an `event.rejected`. Lines of nothing but white space are skipped:
     /// then the result is false.
     package func parse(_ line: LineFramer.Line, uid: UInt32, into batch: inout EventBatch) -> Bool {
+        parse(line, uid: uid, isOwn: false, into: &batch)
+    }
+
+    private func parse(
+        _ line: LineFramer.Line, uid: UInt32, isOwn: Bool, into batch: inout EventBatch
+    ) -> Bool {
         switch line {
         case .tooLong(let line):
             let rejection = Rejection(.tooLong, "the line has \(line.size) bytes, more than are allowed")
@@ -24,7 +30,7 @@ package final class EventParser {
         case .whole(let line):
             guard let start = line.firstIndex(where: { !isBlank($0) }) else { return false }
             do throws(Rejection) {
-                try parse(line, start: start, uid: uid, into: &batch)
+                try parse(line, start: start, uid: uid, isOwn: isOwn, into: &batch)
             } catch {
                 reject(line, error, into: &batch)
             }
@@ -32,24 +38,26 @@ package final class EventParser {
         }
     }
 
-    /// Adds an event of the daemon itself: `line` is a JSON object with a valid action and module.
+    /// Adds an event of the daemon itself, to be stamped as such: `line` is a JSON object with a valid action and module.
     package func append(own line: [UInt8], to batch: inout EventBatch) {
         var padded = line
         padded.append(contentsOf: repeatElement(0, count: JSONParser.padding))
         padded.withUnsafeBytes {
-            _ = parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<line.count])), uid: 0, into: &batch)
+            _ = parse(
+                .whole(UnsafeRawBufferPointer(rebasing: $0[..<line.count])), uid: EventIdentity.ownUser, isOwn: true,
+                into: &batch)
         }
     }
 
     private func parse(
-        _ line: UnsafeRawBufferPointer, start: Int, uid: UInt32, into batch: inout EventBatch
+        _ line: UnsafeRawBufferPointer, start: Int, uid: UInt32, isOwn: Bool, into batch: inout EventBatch
     ) throws(Rejection) {
         let tape = try parser.parse(line)
         guard tape.kind(1) == .object else {
             throw Rejection(.notAnObject, "an event is a JSON object", offset: start)
         }
         if !sanitizer.isEmpty, sanitizer.mayMatch(tape), let masked = sanitizer.sanitized(line) {
-            try appendMasked(masked, uid: uid, into: &batch)
+            try appendMasked(masked, uid: uid, isOwn: isOwn, into: &batch)
             return
         }
         let tokenStart = batch.tokens.count
@@ -64,6 +72,7 @@ package final class EventParser {
             throw error
         }
         let extraStart = batch.extraStamps.count
+        if isOwn { batch.extraStamps.append(text: Stamps.own) }
         appendNames(reader.invalidNames, stamp: "\"_invalid\":[", to: &batch.extraStamps)
         batch.entries.append(
             EventBatch.Entry(
@@ -75,7 +84,7 @@ package final class EventParser {
 
     /// The facts of a masked line are those of what will be stored, so it is parsed again.
     private func appendMasked(
-        _ masked: (line: [UInt8], paths: [[UInt8]]), uid: UInt32, into batch: inout EventBatch
+        _ masked: (line: [UInt8], paths: [[UInt8]]), uid: UInt32, isOwn: Bool, into batch: inout EventBatch
     ) throws(Rejection) {
         let plain = try EventParser.unsanitizing()
         var padded = masked.line
@@ -85,7 +94,8 @@ package final class EventParser {
         }
         let count = batch.entries.count
         padded.withUnsafeBytes {
-            _ = plain.parse(.whole(UnsafeRawBufferPointer(rebasing: $0[..<masked.line.count])), uid: uid, into: &batch)
+            let line = UnsafeRawBufferPointer(rebasing: $0[..<masked.line.count])
+            _ = plain.parse(.whole(line), uid: uid, isOwn: isOwn, into: &batch)
         }
         guard batch.entries.count > count else { return }
         appendNames(masked.paths, stamp: "\"_sanitized\":[", to: &batch.extraStamps)

@@ -30,6 +30,34 @@ package struct JSONTape {
         return UnsafeRawBufferPointer(start: start + 4, count: Int(start.loadUnaligned(as: UInt32.self)))
     }
 
+    /// The number at `index`, if it is written as an integer from 0 to 2^64 - 1.
+    package func integer(_ index: Int) -> UInt64? {
+        switch kind(index) {
+        case .uint: words[index + 1]
+        case .int: Int64(bitPattern: words[index + 1]) >= 0 ? words[index + 1] : nil
+        default: nil
+        }
+    }
+
+    /// Calls `body` with each name of the object at `index` and the place of its value.
+    package func forEachMember(of object: Int, _ body: (UnsafeRawBufferPointer, Int) -> Void) {
+        guard kind(object) == .object else { return }
+        var index = object + 1
+        while kind(index) != .objectEnd {
+            body(string(index), index + 1)
+            index = next(index + 1)
+        }
+    }
+
+    /// The place of the value of a member of the object at `index`; nil if it has none of that name.
+    package func member(_ name: StaticString, of object: Int) -> Int? {
+        var found: Int?
+        forEachMember(of: object) { other, value in
+            if other.isText(name) { found = value }
+        }
+        return found
+    }
+
     /// Index of the value behind the one at `index`.
     package func next(_ index: Int) -> Int {
         switch kind(index) {

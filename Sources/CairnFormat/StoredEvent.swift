@@ -4,6 +4,12 @@ package struct Stamps: Sendable, Equatable {
     package var received: Time
     package var uid: UInt32
     package var pid: Int32
+    /// Whether the daemon itself wrote the event, and no client. An `event.rejected` speaks of a client's line: it is
+    /// not the daemon's own.
+    package var isOwn: Bool
+
+    /// What stands behind `_pid` in an event of the daemon itself.
+    static let own: StaticString = "\"_own\":true,"
 
     /// Appends what follows `"_seq":N,`: from `_received` to the comma behind `_pid`.
     package static func append(received: Time, uid: UInt32, pid: Int32, to output: inout [UInt8]) {
@@ -29,6 +35,7 @@ package struct Stamps: Sendable, Equatable {
         try scan.expect(",\"_pid\":")
         let pid = try scan.number()
         try scan.expect(",")
+        isOwn = scan.skip(Stamps.own)
         guard let uid = UInt32(exactly: uid), let pid = Int32(exactly: pid), sequence < Limits.sequence else {
             throw FormatError(.malformed, "a stamp is out of its range")
         }
@@ -49,11 +56,17 @@ struct StampScanner {
     }
 
     mutating func expect(_ text: StaticString) throws(FormatError) {
-        let end = index + text.utf8CodeUnitCount
-        guard end <= line.count, UnsafeRawBufferPointer(rebasing: line[index..<end]).isText(text) else {
+        guard skip(text) else {
             throw FormatError(.malformed, "the line does not begin with the daemon's stamps", at: UInt64(index))
         }
+    }
+
+    /// Goes on behind `text` if it stands here; else it stays.
+    mutating func skip(_ text: StaticString) -> Bool {
+        let end = index + text.utf8CodeUnitCount
+        guard end <= line.count, UnsafeRawBufferPointer(rebasing: line[index..<end]).isText(text) else { return false }
         index = end
+        return true
     }
 
     mutating func number() throws(FormatError) -> UInt64 {
@@ -139,7 +152,8 @@ package final class StoredEventReader {
             let tape = try parser.parse(line)
             guard tape.kind(1) == .object else { throw Rejection(.notAnObject, "not an object") }
             var reader = EventFieldReader(
-                tape: tape, line: line, uid: stamps.uid, isStored: true, keys: exchange(&keys, with: []))
+                tape: tape, line: line, uid: stamps.isOwn ? EventIdentity.ownUser : stamps.uid, isStored: true,
+                keys: exchange(&keys, with: []))
             defer { keys = reader.keys }
             try reader.read(&batch)
             guard batch.modules.count <= Limits.modules else {

@@ -25,6 +25,11 @@ public struct Filter: Sendable, Equatable, CustomStringConvertible {
         case text(String)
         /// The payload is never a `not` itself.
         indirect case not(Term)
+
+        /// `path=value`, of one name.
+        package static func equal(_ name: String, _ value: String) -> Term {
+            .comparison(Comparison(path: [name], relation: .equal, value: Value(text: value, isQuoted: true)))
+        }
     }
 
     package struct Comparison: Sendable, Equatable {
@@ -62,6 +67,8 @@ public struct Filter: Sendable, Equatable, CustomStringConvertible {
 
     /// The filter that matches every event.
     public init() { terms = [] }
+
+    package init(terms: [Term]) { self.terms = terms }
 
     /// Parses a filter.
     public init(_ text: String) throws(QuerySyntaxError) {

@@ -10,6 +10,13 @@ package struct Redaction: Sendable, Equatable {
     /// As a JSON string, quotes included.
     package var reason: [UInt8]
 
+    package init(sequences: Range<UInt64>, event: UInt64, by: UInt32, reason: [UInt8]) {
+        self.sequences = sequences
+        self.event = event
+        self.by = by
+        self.reason = reason
+    }
+
     /// Adds the next line, to the last of `redactions` where it goes on.
     static func add(_ line: RedactedLine, to redactions: inout [Redaction]) {
         let next = Redaction(

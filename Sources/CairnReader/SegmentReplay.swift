@@ -16,7 +16,11 @@ package struct SegmentReplay {
     /// Of the first event that was not erased; nil if there was none so far.
     package private(set) var firstReceived: Time?
 
+    /// What the last block says of events that are not there any more, with the numbers of the events that say it.
+    package private(set) var traces: [(sequence: UInt64, trace: Trace)] = []
+
     private let parser: StoredEventReader
+    private let traceParser: JSONParser
     /// Index tokens of the last block, and its events with their places among them.
     package private(set) var tokens: [UInt64] = []
     package private(set) var restored: [SegmentBuilder.RestoredEvent] = []
@@ -27,7 +31,7 @@ package struct SegmentReplay {
         let left = try end.flatMap { end throws(ReadError) in try reader.salts(until: end) }
         self.reader = reader
         let header = reader.header
-        (builder, parser) = try reading(path) { () throws(FormatError) in
+        (builder, parser, traceParser) = try reading(path) { () throws(FormatError) in
             guard !header.isPunctured || left != nil else {
                 throw FormatError(.mismatch, "events were erased from a segment that is not sealed")
             }
@@ -35,7 +39,7 @@ package struct SegmentReplay {
             let builder = SegmentBuilder(
                 header: header, salts: left?.salts, saltSize: left?.size ?? 0, lastReceived: .distantPast,
                 deflater: deflater)
-            return (builder, try StoredEventReader())
+            return (builder, try StoredEventReader(), try JSONParser())
         }
     }
 
@@ -85,6 +89,7 @@ package struct SegmentReplay {
         restored.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         redacted.removeAll()
+        traces.removeAll()
         var lastReceived = builder.lastReceived
         let lines = self.lines
         try lines.withBytes { bytes throws(FormatError) in
@@ -129,6 +134,7 @@ package struct SegmentReplay {
             SegmentBuilder.RestoredEvent(
                 range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))
         events.append(event)
+        if event.stamps.isOwn, let trace = Trace(line, traceParser) { traces.append((sequence, trace)) }
     }
 
     private static func misplaced(_ sequence: UInt64, _ due: UInt64) -> FormatError {

@@ -11,6 +11,10 @@ struct SegmentResult: Sendable {
     var bytes: UInt64 = 0
     /// Events that were erased, as far as they follow each other for one reason.
     var redactions: [Redaction] = []
+    /// What good events say of others that are not there any more.
+    var traces: [(sequence: UInt64, trace: Trace)] = []
+    /// Whether the data of a sealed segment is not there.
+    var isMissing = false
     /// Of the first good event that was not erased, and of the last good one.
     var firstReceived: Time?
     var lastReceived: Time?
@@ -74,7 +78,7 @@ struct SegmentVerifier {
         // Sealed over no events, because nothing in the file was readable: the seal says nothing about the file.
         if let seal, seal.reason == .corruption, seal.count == 0 { return nil }
         guard try status() != nil else {
-            find(.tampered, first, "the data is missing")
+            miss()
             return nil
         }
         guard var replay = try open() else { return try status()?.identity }
@@ -93,6 +97,11 @@ struct SegmentVerifier {
         return file.identity
     }
 
+    /// Whether a sealed segment's data was removed by a policy stands elsewhere in the log.
+    private mutating func miss() {
+        if seal != nil { result.isMissing = true } else { find(.tampered, first, "the data is missing") }
+    }
+
     // MARK: - Header
 
     /// Opens the data; nil, with a finding or a note, if the header is not good.
@@ -101,7 +110,12 @@ struct SegmentVerifier {
             do throws(ReadError) {
                 return try SegmentReplay(directory.files, path: path, end: seal?.endSequence)
             } catch {
-                if error.code == .io { throw error }
+                if error.code == .io {
+                    // Removed since it was looked for?
+                    guard try status() == nil else { throw error }
+                    miss()
+                    return nil
+                }
                 let (files, path) = (directory.files, path)
                 let file = try accessing { () throws(IOFailure) in try files.openForReading(path) }
                 // The newest file may be new: empty, or with half a header.
@@ -156,6 +170,7 @@ struct SegmentVerifier {
                     result.count += UInt64(block.count)
                     result.bytes += UInt64(block.size)
                     for line in replay.redacted { Redaction.add(line, to: &result.redactions) }
+                    result.traces += replay.traces
                     result.firstReceived = replay.firstReceived
                     result.lastReceived = replay.builder.lastReceived
                     collectRoots(&replay)

@@ -61,9 +61,9 @@ public struct Note: Sendable, Equatable {
         case keyFromLog = "KEY-FROM-LOG"
         /// The newest segment is sealed and there is no next one yet.
         case noActiveSegment = "NO-ACTIVE-SEGMENT"
-        /// Reserved: a segment's data was removed by a policy.
+        /// Segments' data was removed by a policy, and an event says so.
         case pruned = "PRUNED"
-        /// Reserved: an event was erased and left a trace.
+        /// Events were erased, and an event says so; their leaves are there.
         case redacted = "REDACTED"
     }
 
@@ -161,46 +161,5 @@ extension Verification {
         json.append("bytes", bytes)
         json.append("key_given", literal: keyWasGiven ? "true" : "false")
         return json.bytes
-    }
-}
-
-/// A JSON object that grows member by member.
-private struct JSONObject {
-    private var members: [UInt8] = []
-
-    var bytes: [UInt8] { [UInt8(ascii: "{")] + members + [UInt8(ascii: "}")] }
-
-    mutating func append(_ name: StaticString, literal: StaticString) {
-        begin(name)
-        members.append(text: literal)
-    }
-
-    mutating func append(_ name: StaticString, _ number: UInt64?) {
-        guard let number else { return append(name, literal: "null") }
-        begin(name)
-        members.append(decimal: number)
-    }
-
-    mutating func append(_ name: StaticString, text: String?) {
-        guard let text else { return append(name, literal: "null") }
-        begin(name)
-        members.append(jsonString: text.utf8)
-    }
-
-    mutating func append(_ name: StaticString, list: [JSONObject]) {
-        begin(name)
-        members.append(UInt8(ascii: "["))
-        for (index, object) in list.enumerated() {
-            if index > 0 { members.append(UInt8(ascii: ",")) }
-            members.append(contentsOf: object.bytes)
-        }
-        members.append(UInt8(ascii: "]"))
-    }
-
-    private mutating func begin(_ name: StaticString) {
-        if !members.isEmpty { members.append(UInt8(ascii: ",")) }
-        members.append(UInt8(ascii: "\""))
-        members.append(text: name)
-        members.append(text: "\":")
     }
 }

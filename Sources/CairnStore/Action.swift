@@ -26,6 +26,9 @@ package enum Action: Sendable, Equatable {
 package enum Input: Sendable {
     /// Lines that wait, in the order in which they came.
     case submit([Submission])
+    /// Events of the daemon itself, that what comes next relies on: they are in the head at once, and may use the space
+    /// that is kept in reserve.
+    case record(Submission)
     /// Time went on.
     case tick
     /// Seal the active segment now, if it has events.

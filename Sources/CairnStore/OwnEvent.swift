@@ -1,4 +1,4 @@
-internal import CairnFormat
+package import CairnFormat
 
 /// Events that the daemon writes about itself, of module `system`.
 package enum OwnEvent {
@@ -7,14 +7,24 @@ package enum OwnEvent {
         case number(UInt64)
         case flag(Bool)
         case list([String])
+        case ranges(SequenceRanges)
     }
 
     /// One line without stamps and LF. `details` are written in the order of their names.
+    ///
+    /// - Parameter id: what was stored under it before is not stored again.
     package static func line(
-        action: String, status: String = "info", severity: String = "low", details: [String: Value] = [:]
+        action: String, status: String = "info", severity: String = "low", id: String? = nil,
+        details: [String: Value] = [:]
     ) -> [UInt8] {
         var line: [UInt8] = []
-        line.append(text: "{\"action\":")
+        line.append(text: "{")
+        if let id {
+            line.append(text: "\"id\":")
+            line.append(jsonString: id.utf8)
+            line.append(text: ",")
+        }
+        line.append(text: "\"action\":")
         line.append(jsonString: action.utf8)
         line.append(text: ",\"module\":\"system\",\"status\":")
         line.append(jsonString: status.utf8)
@@ -35,6 +45,7 @@ package enum OwnEvent {
         switch value {
         case .text(let text): line.append(jsonString: text.utf8)
         case .number(let number): line.append(decimal: number)
+        case .ranges(let ranges): ranges.append(to: &line)
         case .flag(let flag): line.append(contentsOf: (flag ? "true" : "false").utf8)
         case .list(let texts):
             line.append(UInt8(ascii: "["))
@@ -48,11 +59,14 @@ package enum OwnEvent {
 }
 
 extension Submission {
+    /// That of no connection.
+    package static let ownTicket: UInt64 = 0
+
     /// Events of the daemon itself.
-    static func own(_ lines: [[UInt8]], uid: UInt32, pid: Int32) throws(StoreError) -> Submission {
+    package static func own(_ lines: [[UInt8]], uid: UInt32, pid: Int32) throws(StoreError) -> Submission {
         var batch = EventBatch()
         let parser = try formatting { () throws(FormatError) in try EventParser() }
         for line in lines { parser.append(own: line, to: &batch) }
-        return Submission(ticket: 0, uid: uid, pid: pid, batch: batch)
+        return Submission(ticket: ownTicket, uid: uid, pid: pid, batch: batch)
     }
 }

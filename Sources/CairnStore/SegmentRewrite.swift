@@ -2,8 +2,9 @@ internal import CairnFormat
 internal import CairnPlatform
 internal import CairnReader
 
-/// Writes a sealed segment anew: its lines in full blocks, or packed harder. Hashes are over lines, so root and seal
-/// stay as they are; readers find the old file or the new one, whole.
+/// Writes a sealed segment anew: its lines in full blocks, or packed harder, and without what is to be erased. Hashes
+/// are over lines, and of an erased event the leaf stays, so root and seal stay as they are; readers find the old file
+/// or the new one, whole.
 ///
 /// The steps, each durable before the next: the new data as `….ndjson.gz.tmp`; its index as `….index.next`; the data
 /// takes its name; the index takes its name. A reader takes the index that the footer of the data names, so there is no
@@ -12,12 +13,16 @@ struct SegmentRewrite {
     private let files: any FileSystem
     private let seal: Seal
     private let compression: Compression
+    /// Events to be erased, each range with what stands in their place.
+    private let erasures: [Redaction]
     private let path: String
 
-    init(_ files: any FileSystem, _ seal: Seal, _ compression: Compression) {
+    /// - Parameter erasures: in ascending order. What was erased before is left as it is.
+    init(_ files: any FileSystem, _ seal: Seal, _ compression: Compression, erasing erasures: [Redaction] = []) {
         self.files = files
         self.seal = seal
         self.compression = compression
+        self.erasures = erasures
         path = FileNames.segment(seal.firstSequence, .data)
     }
 
@@ -58,18 +63,26 @@ struct SegmentRewrite {
     private func write(
         _ replay: inout SegmentReplay, to file: any AppendFile
     ) throws(ReadError) -> [UInt8] {
-        let salts = try replay.reader.salts(until: seal.endSequence)
-        let header = replay.reader.header
-        var output = header.encoded()
-        if let salts { output += salts.salts.encoded(of: seal.firstSequence..<seal.endSequence) }
+        let sequences = seal.firstSequence..<seal.endSequence
+        var header = replay.reader.header
+        let before = try replay.reader.salts(until: seal.endSequence)?.salts
+        var salts = Salts(before.map { .punctured($0) } ?? .key(header.saltKey))
+        var left = before
+        if !erasures.isEmpty {
+            let erased = erasures.flatMap { $0.sequences.clamped(to: sequences) }
+            left = PuncturedSalts(salts, of: sequences, destroying: erased)
+            header.saltKey = []
+        }
+        let saltMembers = left?.encoded(of: sequences) ?? []
+        var output = header.encoded() + saltMembers
         let compression = compression
         var builder = try reading(path) { () throws(FormatError) in
             SegmentBuilder(
-                header: header, salts: salts?.salts, saltSize: salts?.size ?? 0, lastReceived: .distantPast,
+                header: header, salts: left, saltSize: saltMembers.count, lastReceived: .distantPast,
                 deflater: try Deflater(compression))
         }
         while case .block = try replay.next() {
-            try reading(path) { () throws(FormatError) in try copy(replay, to: &builder, &output) }
+            try reading(path) { () throws(FormatError) in try copy(replay, &salts, to: &builder, &output) }
             if output.count >= 1 << 20 { try flush(&output, to: file) }
         }
         try reading(path) { () throws(FormatError) in try builder.closeBlock(durable: nil, to: &output) }
@@ -93,22 +106,56 @@ struct SegmentRewrite {
 
     /// The events of the block that was read last.
     private func copy(
-        _ replay: SegmentReplay, to builder: inout SegmentBuilder, _ output: inout [UInt8]
+        _ replay: SegmentReplay, _ salts: inout Salts, to builder: inout SegmentBuilder, _ output: inout [UInt8]
     ) throws(FormatError) {
         let names = replay.builder.modules.names
+        var sequence = replay.builder.nextSequence - UInt64(replay.restored.count)
         try replay.lines.withBytes { bytes throws(FormatError) in
             for event in replay.restored {
+                defer { sequence += 1 }
                 let line = UnsafeRawBufferPointer(rebasing: bytes[event.range])
+                // What its own time was must not show.
+                let timeBefore = max(builder.lastReceived, builder.header.created)
                 switch event.content {
                 case .event(var facts, let tokens):
+                    if let erasure = erasure(of: sequence) {
+                        let leaf = salts.withSalt(of: sequence) { $0.map { leafHash(salt: $0, line: line) } }
+                        guard let leaf else {
+                            throw FormatError(.mismatch, "event \(sequence) has no salt and is not erased")
+                        }
+                        let redacted = RedactedLine(
+                            sequence: sequence, event: erasure.event, by: erasure.by, reason: erasure.reason,
+                            leaf: leaf)
+                        try append(redacted, timeBefore, to: &builder, &output)
+                        continue
+                    }
                     facts.module = names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
                     try builder.append(
                         stored: line, facts: facts, tokens: replay.tokens[tokens], received: event.received,
                         to: &output)
                 case .erased(let leaf):
-                    try builder.append(erased: line, leaf: leaf, received: event.received, to: &output)
+                    try builder.append(erased: line, leaf: leaf, received: timeBefore, to: &output)
                 }
             }
+        }
+    }
+
+    private func erasure(of sequence: UInt64) -> Redaction? {
+        var (low, high) = (0, erasures.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if erasures[middle].sequences.upperBound > sequence { high = middle } else { low = middle + 1 }
+        }
+        return low < erasures.count && erasures[low].sequences.contains(sequence) ? erasures[low] : nil
+    }
+
+    private func append(
+        _ redacted: RedactedLine, _ received: Time, to builder: inout SegmentBuilder, _ output: inout [UInt8]
+    ) throws(FormatError) {
+        var line: [UInt8] = []
+        redacted.append(to: &line)
+        try line.withBytes { bytes throws(FormatError) in
+            try builder.append(erased: bytes, leaf: redacted.leaf, received: received, to: &output)
         }
     }
 

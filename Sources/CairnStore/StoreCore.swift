@@ -113,6 +113,10 @@ package struct StoreCore {
             return plan { core throws(FormatError) in
                 try core.commit(submissions, now: now)
             }
+        case (.record(let submission), .idle): return record(submission, now: now)
+        case (.record(let submission), .suspended) where waitsForReserve:
+            waitsForReserve = false
+            return record(submission, now: now)
         case (.tick, .idle): return plan { core throws(FormatError) in try core.tick(now: now) }
         case (.rotate, .idle):
             return plan { core throws(FormatError) in
@@ -193,6 +197,12 @@ package struct StoreCore {
     }
 
     // MARK: Events
+
+    private mutating func record(_ submission: Submission, now: Moment) -> [Action] {
+        plan { core throws(FormatError) in
+            try core.commit([submission], now: now) + [core.headAction(now: now)]
+        }
+    }
 
     private mutating func commit(_ submissions: [Submission], now: Moment) throws(FormatError) -> [Action] {
         var actions: [Action] = []

@@ -13,6 +13,10 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case damaged
         /// The private key that must sign next is not there.
         case keyLost
+        /// What was asked for cannot or must not be done; nothing was changed.
+        case refused
+        /// It cannot be done now; later it may.
+        case unavailable
         /// A setting that cannot be.
         case configuration
     }

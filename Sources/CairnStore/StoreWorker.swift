@@ -10,6 +10,8 @@ package final class StoreWorker {
     private var upkeepAt: Int64
     /// Events of our own that wait until something can be written.
     private var untold: [[UInt8]] = []
+    /// Answers to events of our own, since `record` began.
+    private var recorded: [Answer] = []
     /// Whether a rotation waits for space, so that its segment is not sealed yet.
     private var sealsUntold = false
     /// Who writes them.
@@ -58,6 +60,28 @@ package final class StoreWorker {
             sealsUntold = true
         }
         if !wasSuspended, case .suspended(let reason) = core.phase { observer.suspended(reason) }
+    }
+
+    /// Stores events of the daemon itself and signs the head over them.
+    ///
+    /// - Returns: the number of each; of one whose `id` was stored before, the one that it has. Nil if that could not be
+    ///   done now: they may be stored later nevertheless.
+    package func record(_ submission: Submission) -> [UInt64]? {
+        guard core.phase == .idle || core.waitsForReserve else { return nil }
+        recorded = []
+        let waited = core.waitsForReserve
+        step(.record(submission))
+        let isDone = core.phase == .idle
+        if waited { checkSpace() }
+        let runs = exchange(&recorded, with: []).filter { $0.ticket == submission.ticket }.flatMap(\.runs)
+        guard isDone else { return nil }
+        return runs.flatMap { run -> [UInt64] in
+            switch run {
+            case .accepted(let lines, let first, _, _): Array(first..<(first + UInt64(lines)))
+            case .duplicate(let sequence), .rejected(_, let sequence): [sequence]
+            case .synced: []
+            }
+        }
     }
 
     /// Tries again what could not be done for lack of space.
@@ -134,7 +158,9 @@ package final class StoreWorker {
     private func perform(_ actions: [Action]) {
         for (index, action) in actions.enumerated() {
             switch action {
-            case .acknowledge(let answers): observer.acknowledged(answers)
+            case .acknowledge(let answers):
+                recorded += answers.filter { $0.ticket == Submission.ownTicket }
+                observer.acknowledged(answers)
             case .halt(let error):
                 observer.halted(error)
                 return

@@ -42,15 +42,25 @@ package final class StoreWriter: Sendable {
     private struct Queue {
         var submissions: [Submission] = []
         var bytes = 0
+        var records: [Record] = []
         var rotations: [@Sendable (Bool) -> Void] = []
         var syncs: [@Sendable (Bool) -> Void] = []
         var configuration: StoreConfiguration?
         var inspects = false
         var isClosed = false
+        /// Whether nobody takes anything any more.
+        var hasEnded = false
 
         var isEmpty: Bool {
-            submissions.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil && !inspects && !isClosed
+            submissions.isEmpty && records.isEmpty && rotations.isEmpty && syncs.isEmpty && configuration == nil
+                && !inspects && !isClosed
         }
+    }
+
+    private struct Record {
+        var submission: Submission
+        /// Is told the numbers of its events, or nil.
+        var done: @Sendable ([UInt64]?) -> Void
     }
 
     private let queue = Guarded(Queue())
@@ -92,15 +102,33 @@ package final class StoreWriter: Sendable {
         submit(try Submission.own(lines, uid: ProcessEnvironment.userID, pid: ProcessEnvironment.processID))
     }
 
+    /// Writes events of the daemon itself, also where only the space in reserve is left, and signs the head over them.
+    /// `done` is told their numbers, on the writer's thread, once that is durable; nil if it could not be done.
+    package func record(
+        _ lines: [[UInt8]], _ done: @escaping @Sendable ([UInt64]?) -> Void
+    ) throws(StoreError) {
+        let submission = try Submission.own(
+            lines, uid: ProcessEnvironment.userID, pid: ProcessEnvironment.processID)
+        if !enqueue({ $0.records.append(Record(submission: submission, done: done)) }) { done(nil) }
+    }
+
+    /// False if there is nobody any more who would do it.
+    private func enqueue(_ body: (inout Queue) -> Void) -> Bool {
+        queue.update { queue in
+            if !queue.hasEnded { body(&queue) }
+            return !queue.hasEnded
+        }
+    }
+
     /// Seals the active segment behind everything submitted so far. `done` is told, on the writer's thread, whether
     /// there was anything to seal.
     package func rotate(_ done: @escaping @Sendable (Bool) -> Void) {
-        queue.update { $0.rotations.append(done) }
+        if !enqueue({ $0.rotations.append(done) }) { done(false) }
     }
 
     /// Tells `done`, on the writer's thread, once everything submitted so far is durable, or that it never will be.
     package func sync(_ done: @escaping @Sendable (Bool) -> Void) {
-        queue.update { $0.syncs.append(done) }
+        if !enqueue({ $0.syncs.append(done) }) { done(false) }
     }
 
     /// Looks soon whether the log's files are in their places.
@@ -125,6 +153,7 @@ package final class StoreWriter: Sendable {
     }
 
     private struct Work {
+        var records: [Record] = []
         var submissions: [Submission] = []
         var rotations: [@Sendable (Bool) -> Void] = []
         var syncs: [@Sendable (Bool) -> Void] = []
@@ -140,6 +169,7 @@ package final class StoreWriter: Sendable {
         while true {
             let work = take(worker)
             if let configuration = work.configuration { worker.core.configuration = configuration }
+            for record in work.records { record.done(worker.record(record.submission)) }
             if worker.isSuspended {
                 worker.retry()
                 publish(worker)
@@ -171,9 +201,11 @@ package final class StoreWriter: Sendable {
         worker.end()
         publish(worker)
         // Whoever asked too late must not wait for ever.
-        let (late, syncs) = queue.withLock {
-            (exchange(&$0.rotations, with: []), exchange(&$0.syncs, with: []))
+        let (late, syncs, records) = queue.withLock {
+            $0.hasEnded = true
+            return (exchange(&$0.rotations, with: []), exchange(&$0.syncs, with: []), exchange(&$0.records, with: []))
         }
+        for record in records { record.done(nil) }
         for done in rotations + late { done(false) }
         for done in syncs { done(false) }
     }
@@ -184,12 +216,13 @@ package final class StoreWriter: Sendable {
         let deadline = worker.core.deadline
         return queue.wait(
             until: deadline == .max ? nil : deadline,
-            while: { isSuspended ? !$0.isClosed : $0.isEmpty },
+            while: { isSuspended ? !$0.isClosed && $0.records.isEmpty : $0.isEmpty },
             then: { queue in
                 var work = Work()
                 work.isClosed = queue.isClosed
                 work.configuration = queue.configuration.take()
                 work.inspects = exchange(&queue.inspects, with: false)
+                work.records = exchange(&queue.records, with: [])
                 if isSuspended { return work }
                 var bytes = 0
                 let count = queue.submissions.prefix { submission in

@@ -24,8 +24,8 @@ struct Cairn: ParsableCommand {
             """,
         version: EmbeddedDaemon.version,
         subcommands: [
-            Demo.self, Init.self, QueryCommand.self, Rotate.self, Send.self, Status.self, Sync.self, Tail.self,
-            Verify.self,
+            Demo.self, HoldCommand.self, Init.self, QueryCommand.self, Redact.self, Rotate.self, Send.self, Status.self,
+            Sync.self, Tail.self, Verify.self,
         ])
 
     static func main() {

@@ -49,6 +49,8 @@ struct CommandFailure: Error, Equatable {
         case .io: self.init(.inputOutput, error.description)
         case .configuration: self.init(.usage, error.description)
         case .damaged, .keyLost: self.init(.data, error.description)
+        case .refused: self.init(.negative, error.description)
+        case .unavailable: self.init(.unavailable, error.description)
         }
     }
 }

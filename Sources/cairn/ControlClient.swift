@@ -5,6 +5,15 @@ import CairnPlatform
 struct ControlClient {
     enum Command: String {
         case status, rotate, sync
+        case holdAdd = "hold-add"
+        case holdRelease = "hold-release"
+        case redact
+    }
+
+    /// What goes with a command.
+    enum Argument {
+        case text(String)
+        case flag(Bool)
     }
 
     /// A command that was carried out.
@@ -41,9 +50,9 @@ struct ControlClient {
     /// Sends a command and waits for its answer, however long it takes.
     ///
     /// - Throws: what the daemon answered instead, as a failure with the fitting status.
-    func perform(_ command: Command) throws -> Answer {
+    func perform(_ command: Command, _ arguments: [(String, Argument)] = []) throws -> Answer {
         do throws(IOFailure) {
-            let request = Array("{\"command\":\"\(command.rawValue)\"}\n".utf8)
+            let request = ControlClient.request(command, arguments)
             try request.span.withUnsafeBytes { (bytes) throws(IOFailure) in try connection.send(bytes) }
         } catch {
             throw CommandFailure(.unavailable, "the daemon on \(path) ended the connection: \(error)")
@@ -57,6 +66,18 @@ struct ControlClient {
                 "the daemon did not \(command.rawValue): \(SafeText.string(message))")
         }
         return answer
+    }
+
+    private static func request(_ command: Command, _ arguments: [(String, Argument)]) -> [UInt8] {
+        var line = Array("{\"command\":\"\(command.rawValue)\"".utf8)
+        for (name, argument) in arguments {
+            line.append(contentsOf: ",\"\(name)\":".utf8)
+            switch argument {
+            case .text(let text): line.append(jsonString: text.utf8)
+            case .flag(let flag): line.append(contentsOf: "\(flag)".utf8)
+            }
+        }
+        return line + Array("}\n".utf8)
     }
 
     private func readLine() throws -> [UInt8] {
@@ -75,7 +96,9 @@ struct ControlClient {
     private static func status(_ code: String?) -> ExitStatus {
         switch code {
         case "not_allowed": .noPermission
-        case "bad_request": .software
+        case "bad_request": .usage
+        case "refused": .negative
+        case "damaged": .data
         default: .unavailable
         }
     }

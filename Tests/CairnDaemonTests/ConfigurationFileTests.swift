@@ -39,6 +39,8 @@ private func problems(_ yaml: String) -> [String] {
               path: "/c"
               mode: '0640'
               uids: [0, 1000]
+              custody_uids: [7]
+              archive_uids: [8]
             limits:
               event_bytes: 1KiB
               connections: 1
@@ -55,6 +57,7 @@ private func problems(_ yaml: String) -> [String] {
             head:
               keepalive: 30s
             disk: {warn_free: 2GiB, stop_free: 1GiB}
+            retention: {policy: /p, interval: 1d}
             idempotency: {ids: 0, age: 2weeks}
             sanitize:
               fields:
@@ -66,7 +69,7 @@ private func problems(_ yaml: String) -> [String] {
         expected.directory = "/srv/audit log"
         expected.origin = "logs.example.com/1"
         expected.socket = .init(path: "/s", mode: 0o600, backlog: 16)
-        expected.control = .init(path: "/c", mode: 0o640, uids: [0, 1000])
+        expected.control = .init(path: "/c", mode: 0o640, uids: [0, 1000], custodyUids: [7], archiveUids: [8])
         expected.limits = .init(
             eventBytes: 1 << 10, connections: 1, queueBytes: 1 << 20, connectionBytes: 512 << 10,
             commitBytes: 256 << 10)
@@ -74,12 +77,13 @@ private func problems(_ yaml: String) -> [String] {
             maxBytes: 1 << 20, maxAge: .seconds(5400), sealOnShutdown: true, compression: .zlib, compressionLevel: 6)
         expected.head = .init(interval: .milliseconds(500), keepalive: .seconds(30))
         expected.disk = .init(warnFree: 2 << 30, stopFree: 1 << 30)
+        expected.retention = .init(policy: "/p", interval: .seconds(86_400))
         expected.idempotency = .init(ids: 0, age: .seconds(1_209_600))
         expected.sanitize = .init(fields: ["password", "credit card"])
         expected.log = .init(level: .trace)
         #expect(loaded.configuration == expected)
         #expect(Setting.all.allSatisfy { loaded.source(of: $0.key) != .builtIn })
-        #expect(loaded.source(of: "segment.max_age") == .file(name: "c", line: 16, column: 12))
+        #expect(loaded.source(of: "segment.max_age") == .file(name: "c", line: 18, column: 12))
     }
 
     @Test(arguments: [

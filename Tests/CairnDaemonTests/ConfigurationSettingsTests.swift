@@ -13,6 +13,8 @@ import Testing
         ("control.path", "--control-path", "", true),
         ("control.mode", "--control-mode", "0660", true),
         ("control.uids", "--control-uids", "", false),
+        ("control.custody_uids", "--control-custody-uids", "", false),
+        ("control.archive_uids", "--control-archive-uids", "", false),
         ("limits.event_bytes", "--limits-event-bytes", "256KiB", false),
         ("limits.connections", "--limits-connections", "4096", false),
         ("limits.queue_bytes", "--limits-queue-bytes", "64MiB", false),
@@ -27,6 +29,8 @@ import Testing
         ("head.keepalive", "--head-keepalive", "60s", false),
         ("disk.warn_free", "--disk-warn-free", "512MiB", false),
         ("disk.stop_free", "--disk-stop-free", "64MiB", false),
+        ("retention.policy", "--retention-policy", "", false),
+        ("retention.interval", "--retention-interval", "0s", false),
         ("idempotency.ids", "--idempotency-ids", "1000000", true),
         ("idempotency.age", "--idempotency-age", "1d", true),
         ("sanitize.fields", "--sanitize-fields", "", false),
@@ -69,7 +73,9 @@ import Testing
         ("segment.seal_on_shutdown", "yes", "true"), ("segment.seal_on_shutdown", "on", "true"),
         ("segment.compression", "zlib", "zlib"), ("segment.compression_level", "9", "9"),
         ("head.interval", "10ms", "10ms"), ("head.keepalive", "1min", "60s"), ("idempotency.ids", "0", "0"),
-        ("disk.warn_free", "0", "0"), ("disk.stop_free", "1G", "1GiB"), ("idempotency.age", "2weeks", "2w"),
+        ("control.custody_uids", "5", "5"), ("retention.policy", "", ""), ("retention.policy", "/p", "/p"),
+        ("retention.interval", "0", "0s"), ("retention.interval", "24h", "1d"), ("disk.warn_free", "0", "0"),
+        ("disk.stop_free", "1G", "1GiB"), ("idempotency.age", "2weeks", "2w"),
         ("sanitize.fields", "password,credit card", "password,credit card"),
         ("log.level", "critical", "critical"),
     ])
@@ -96,7 +102,7 @@ import Testing
         ("segment.seal_on_shutdown", "maybe"), ("segment.compression", "gzip"), ("segment.compression", "ISAL"),
         ("segment.compression_level", "0"), ("segment.compression_level", "10"), ("head.interval", "9ms"),
         ("head.keepalive", "61s"), ("disk.stop_free", "-1"), ("disk.warn_free", "10%"), ("idempotency.ids", "-1"),
-        ("idempotency.age", "never"),
+        ("idempotency.age", "never"), ("retention.policy", "a\nb"), ("retention.interval", "53w"),
         ("sanitize.fields", "a,,b"), ("sanitize.fields", "a\tb"), ("log.level", "loud"), ("log.level", ""),
     ])
     func refuses(_ key: String, _ text: String) throws {
@@ -112,7 +118,9 @@ import Testing
     @Test func placesAreDistinct() throws {
         let others = [
             "directory": "/d", "origin": "o", "socket.path": "/s", "socket.mode": "0600", "socket.backlog": "7",
-            "control.path": "/c", "control.mode": "0600", "control.uids": "7", "limits.event_bytes": "7KiB",
+            "control.path": "/c", "control.mode": "0600", "control.uids": "7", "control.custody_uids": "8",
+            "control.archive_uids": "9", "retention.policy": "/p", "retention.interval": "7d",
+            "limits.event_bytes": "7KiB",
             "limits.connections": "7", "limits.queue_bytes": "7MiB", "limits.connection_bytes": "7MiB",
             "limits.commit_bytes": "7MiB", "segment.max_bytes": "7MiB", "segment.max_age": "7h",
             "segment.seal_on_shutdown": "true", "segment.compression": "zlib", "segment.compression_level": "7",

@@ -181,6 +181,41 @@ import Testing
         parser.append(own: Array("{\"action\":\"daemon.started\",\"module\":\"system\"}".utf8), to: &batch)
         #expect(batch.entries.map(\.kind) == [.event])
         #expect(batch.module() == "system")
+        #expect(batch.extra() == "\"_own\":true,")
+    }
+
+    /// The stamp stands before the others, also where values are masked.
+    @Test func ownEventsAreStamped() throws {
+        let parser = try EventParser(sanitizer: Sanitizer(names: ["password"]))
+        var batch = EventBatch()
+        let line = "{\"action\":\"a\",\"module\":\"system\",\"status\":5}"
+        parser.append(own: Array(line.utf8), to: &batch)
+        parser.append(own: Array(line.replacing("5", with: "5,\"password\":\"x\"").utf8), to: &batch)
+        #expect(batch.extra(0) == "\"_own\":true,\"_invalid\":[\"status\"],")
+        #expect(batch.extra(1) == "\"_own\":true,\"_invalid\":[\"status\"],\"_sanitized\":[\"password\"],")
+        for index in 0...1 {
+            let stamps = try batch.stored(index, sequence: 3).exactly { try Stamps(line: $0) }
+            #expect(stamps.isOwn)
+        }
+    }
+
+    /// Neither what a client sends, nor what stands for a line that was refused, nor a line of the daemon that cannot
+    /// be an event.
+    @Test func nobodyElseIsStampedAsTheDaemon() throws {
+        let parser = try EventParser()
+        var batch = try EventBatch.parsing([
+            Array("{\"action\":\"daemon.started\",\"module\":\"system\"}".utf8),
+            Array("{\"_own\":true,\"action\":\"daemon.started\",\"module\":\"system\"}".utf8),
+            Array("{\"\\u005fown\":true,\"action\":\"daemon.started\",\"module\":\"system\"}".utf8),
+            Array("not JSON".utf8),
+        ])
+        parser.append(own: Array("{\"action\":\"no module\"}".utf8), to: &batch)
+        #expect(batch.entries.map(\.kind) == [.event, .rejected(0), .rejected(1), .rejected(2), .rejected(3)])
+        #expect(batch.rejections.map(\.code) == [.reservedName, .reservedName, .invalidJSON, .missingModule])
+        for index in batch.entries.indices {
+            #expect(batch.extra(index) == "")
+            #expect(try !batch.stored(index, sequence: 3).exactly { try Stamps(line: $0) }.isOwn)
+        }
     }
 }
 

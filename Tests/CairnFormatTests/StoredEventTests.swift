@@ -29,6 +29,35 @@ import Testing
         #expect(text.text == "\"_received\":\"2026-11-21T07:39:12.123456Z\",\"_uid\":1000,\"_pid\":0,")
     }
 
+    /// Only these bytes at this place say so.
+    @Test(arguments: [
+        ("\"_pid\":4242,", "\"_pid\":4242,\"_own\":true,", true), ("\"x\":1", "\"_own\":true,\"x\":1", true),
+        ("", "", false),
+        ("\"x\":1", "\"_own\":true", false), ("\"x\":1", "\"_own\": true,\"x\":1", false),
+        ("\"x\":1", "\"_own\":false,\"x\":1", false), ("\"x\":1", "\"_own\":1,\"x\":1", false),
+        ("\"x\":1", "\"x\":1,\"_own\":true,\"y\":1", false), ("\"x\":1", "\"x\":{\"_own\":true,\"y\":1}", false),
+        ("\"x\":1", "\"_invalid\":[\"status\"],\"_own\":true,\"x\":1", false),
+        ("\"x\":1", " \"_own\":true,\"x\":1", false),
+        ("\"x\":1", "\"_Own\":true,\"x\":1", false),
+    ])
+    func ownEvents(_ part: String, _ replacement: String, _ isOwn: Bool) throws {
+        let line = part.isEmpty ? Self.line : Self.line.replacing(part, with: replacement)
+        #expect(part.isEmpty || line != Self.line)
+        let stamps = try Array(line.utf8).exactly { try Stamps(line: $0) }
+        #expect(stamps.isOwn == isOwn)
+        #expect((stamps.sequence, stamps.received, stamps.uid, stamps.pid) == (42, Fixture.time, 1000, 4242))
+    }
+
+    /// A line that ends within the stamp has none.
+    @Test func cutOwnStamp() throws {
+        let stamped = "{\"_seq\":42,\"_received\":\"2026-11-21T07:39:12.123456Z\",\"_uid\":0,\"_pid\":1,\"_own\":true,"
+        let whole = Array(stamped.utf8)
+        for count in (whole.count - 12)...whole.count {
+            let stamps = try Array(whole[..<count]).exactly { try Stamps(line: $0) }
+            #expect(stamps.isOwn == (count == whole.count))
+        }
+    }
+
     @Test func everyCutIsRefused() {
         let end = Self.line.utf8.count - "\"x\":1}".utf8.count
         for count in 0..<end {

@@ -150,7 +150,9 @@ struct CompactionTests {
         let disk = TestDisk()
         _ = try Self.fragmented(disk)
         let told = Guarded<[Result<Compaction.Outcome, StoreError>]>([])
-        let caretaker = try Caretaker(disk.files, from: 0, .isal) { result in told.update { $0.append(result) } }
+        let custody = try Custody(
+            disk.files, RefusingRecorder(), entropy: SeededEntropy(seed: 1), compression: .isal)
+        let caretaker = try Caretaker(custody, from: 0) { result in told.update { $0.append(result) } }
         let first = told.wait(until: nil, while: { $0.isEmpty }) { $0[0] }
         #expect(try first.get().firstSequence == 0)
         caretaker.lookAgain()

@@ -33,7 +33,7 @@ DEBUG_SAMPLE = 8_000
 
 STAMPS = re.compile(
     rb'(\s*\{)"_seq":(\d+),"_received":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z","_uid":(\d+),"_pid":(\d+),'
-    rb'(?:"_invalid":\[[^\]]*\],)?(?:"_sanitized":\[[^\]]*\],)?(.*)', re.DOTALL)
+    rb'(?:"_own":true,)?(?:"_invalid":\[[^\]]*\],)?(?:"_sanitized":\[[^\]]*\],)?(.*)', re.DOTALL)
 
 
 def events() -> list[bytes]:

@@ -9,6 +9,8 @@ struct StoredLine {
     let sequence: UInt64
     let uid: UInt32
     let pid: Int32
+    /// Whether the daemon says that it wrote it.
+    let isOwn: Bool
     /// What stood in `_invalid` and `_sanitized`.
     let extra: String
     /// The line as it was received.
@@ -30,6 +32,9 @@ struct StoredLine {
         _ = try value(1, "_received")
         uid = try #require(UInt32(value(2, "_uid")))
         pid = try #require(Int32(value(3, "_pid")))
+        let own = Array("\"_own\":true,".utf8)
+        isOwn = rest.starts(with: own)
+        if isOwn { rest = rest.dropFirst(own.count) }
         var extra = ""
         for name in ["\"_invalid\":[", "\"_sanitized\":["] where rest.starts(with: Array(name.utf8)) {
             let end = try #require(rest.firstIndex(of: UInt8(ascii: "]")))

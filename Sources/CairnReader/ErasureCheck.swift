@@ -1,0 +1,115 @@
+import CairnFormat
+
+/// Compares what is not there any more, segments and single events, with what the log says of it.
+///
+/// A trace counts if it is signed: it stands in a whole segment with a seal, or before the head's end. Missing data
+/// without one, and an erased event that its trace does not name, are TAMPERED.
+struct ErasureCheck {
+    private let segments: [SegmentExpectation]
+    private let results: [SegmentResult]
+    private let snapshot: LogSnapshot
+    private(set) var findings: [Finding] = []
+    private(set) var notes: [Note] = []
+    /// Whether something that is missing was there when the log was listed, or may be explained by an event behind
+    /// those that were read.
+    private(set) var isOvertaken = false
+
+    init(_ segments: [SegmentExpectation], _ results: [SegmentResult], _ snapshot: LogSnapshot) {
+        self.segments = segments
+        self.results = results
+        self.snapshot = snapshot
+    }
+
+    mutating func run() {
+        guard results.contains(where: { $0.isMissing || !$0.redactions.isEmpty }) else { return }
+        var pruned = SequenceRanges()
+        var redacted: [UInt64: Trace.Redacted] = [:]
+        for (segment, result) in zip(segments, results) {
+            for (sequence, trace) in result.traces where isSigned(sequence, segment, result) {
+                switch trace {
+                case .pruned(let sequences): pruned.formUnion(sequences.clamped(to: 0..<sequence))
+                case .redacted(let trace): redacted[sequence] = trace
+                case .archived: break
+                }
+            }
+        }
+        checkMissing(pruned)
+        for (segment, result) in zip(segments, results) {
+            for redaction in result.redactions { check(redaction, segment, redacted[redaction.event]) }
+        }
+    }
+
+    private func isSigned(_ sequence: UInt64, _ segment: SegmentExpectation, _ result: SegmentResult) -> Bool {
+        switch segment.role {
+        case .sealed: result.isWhole
+        case .active: result.headIsGood && sequence < segment.head?.endSequence ?? 0
+        case .unsealed: false
+        }
+    }
+
+    // MARK: - Segments
+
+    private mutating func checkMissing(_ pruned: SequenceRanges) {
+        let listed = Set(snapshot.segments.filter(\.hasData).map(\.firstSequence))
+        /// Segments in a row of which only the seals are left.
+        var run: (first: SegmentExpectation, end: UInt64, count: UInt64)?
+        for (segment, result) in zip(segments, results) {
+            guard result.isMissing, case .sealed(let seal) = segment.role else {
+                note(&run)
+                continue
+            }
+            guard pruned.contains(seal.firstSequence..<seal.endSequence) else {
+                note(&run)
+                if listed.contains(segment.firstSequence) { isOvertaken = true }
+                findings.append(
+                    Finding(
+                        .tampered, segment: segment.number, sequence: segment.firstSequence,
+                        "the data is missing, and no signed event says that a policy removed it"))
+                continue
+            }
+            run = (run?.first ?? segment, seal.endSequence, (run?.count ?? 0) + 1)
+        }
+        note(&run)
+    }
+
+    private mutating func note(_ run: inout (first: SegmentExpectation, end: UInt64, count: UInt64)?) {
+        guard let (first, end, count) = run else { return }
+        run = nil
+        let events = "events \(first.firstSequence) to \(end - 1)"
+        let which = count == 1 ? "1 segment" : "\(count) segments"
+        notes.append(
+            Note(
+                .pruned, segment: first.number,
+                "\(events), \(which), were removed by policy; their seals are there and good"))
+    }
+
+    // MARK: - Events
+
+    private mutating func check(
+        _ redaction: Redaction, _ segment: SegmentExpectation, _ trace: Trace.Redacted?
+    ) {
+        let (first, last) = (redaction.sequences.lowerBound, redaction.sequences.upperBound - 1)
+        let events = first == last ? "event \(first) was" : "events \(first) to \(last) were"
+        if let trace, redaction.event > last, trace.sequences.contains(redaction.sequences), trace.by == redaction.by,
+            trace.reason == redaction.reason
+        {
+            let reason = String(decoding: redaction.reason, as: UTF8.self)
+            notes.append(
+                Note(
+                    .redacted, segment: segment.number,
+                    "\(events) erased, as event \(redaction.event) says, for uid \(redaction.by): \(reason)"))
+            return
+        }
+        if redaction.event >= readEnd { isOvertaken = true }
+        findings.append(
+            Finding(
+                .tampered, segment: segment.number, sequence: first,
+                "\(events) erased, and event \(redaction.event), which should say so, does not or is not signed"))
+    }
+
+    /// The number behind the last event whose trace could count.
+    private var readEnd: UInt64 {
+        guard let last = segments.last else { return 0 }
+        return last.head?.endSequence ?? last.firstSequence
+    }
+}
