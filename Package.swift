@@ -23,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -46,6 +47,17 @@ let package = Package(
         .target(name: "CairnPlatform", swiftSettings: settings),
         .target(name: "CairnReader", dependencies: ["CairnFormat", "CairnPlatform"], swiftSettings: settings),
         .target(name: "CairnStore", dependencies: ["CairnReader"], swiftSettings: settings),
+        .target(
+            name: "CairnArchive",
+            dependencies: [
+                "CairnPlatform", "CairnReader",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         .target(
             name: "CairnDaemon",
             dependencies: [
@@ -71,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "cairn",
             dependencies: [
-                "CairnDaemon", "CairnReader",
+                "CairnArchive", "CairnDaemon", "CairnReader",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings),
@@ -105,6 +117,15 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "CairnStoreTests", dependencies: ["CairnSimulation", "CairnStore"], swiftSettings: settings),
+        .testTarget(
+            name: "CairnArchiveTests",
+            dependencies: [
+                "CairnArchive", "CairnSimulation",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
         .testTarget(name: "CairnCommandTests", dependencies: ["cairn"], swiftSettings: settings),
         .testTarget(
