@@ -67,6 +67,9 @@ cairnd=$PREFIX/sbin/cairnd
 cairn=$PREFIX/bin/cairn
 service=$units/cairnd.service
 socket=$units/cairnd.socket
+# Units that only put a program's name in: no one of them is enabled by the installation.
+jobs="cairn-archive.service cairn-archive.timer cairn-retention.service cairn-retention.timer"
+policy=$PREFIX/share/cairn/retention.yaml
 sysusers=$lib/sysusers.d/cairn.conf
 tmpfiles=$lib/tmpfiles.d/cairn.conf
 shipped=$PREFIX/share/cairn/cairn.yaml
@@ -142,6 +145,11 @@ install_all() {
     sed "s|/usr/sbin/cairnd|$cairnd|g" "$root/systemd/cairnd.service" >"$temporary/service"
     put 644 "$temporary/service" "$service"
     put 644 "$root/systemd/cairnd.socket" "$socket"
+    for job in $jobs; do
+        sed "s|/usr/bin/cairn|$cairn|g" "$root/systemd/$job" >"$temporary/job"
+        put 644 "$temporary/job" "$units/$job"
+    done
+    put 644 "$root/Config/retention.yaml" "$policy"
     put 644 "$root/systemd/cairn.sysusers.conf" "$sysusers"
     put 644 "$root/systemd/cairn.tmpfiles.conf" "$tmpfiles"
     put_configuration
@@ -162,14 +170,19 @@ install_all() {
     say "  systemctl enable --now cairnd.socket cairnd.service   # after an update: systemctl restart cairnd"
     say "  usermod -aG cairn-writers USER                        # may write events"
     say "  usermod -aG cairn-readers USER                        # may read the log"
+    say "  systemctl enable --now cairn-archive.timer cairn-retention.timer   # once place and policy are set"
 }
 
 uninstall_all() {
     if systemd_runs; then
-        systemctl disable --now cairnd.service cairnd.socket || say "  (the units were not enabled)"
+        systemctl disable --now cairnd.service cairnd.socket cairn-archive.timer cairn-retention.timer || say "  (the units were not enabled)"
     fi
     say "Removing${DESTDIR:+ below $DESTDIR}:"
-    for file in "$cairnd" "$cairn" "$service" "$socket" "$sysusers" "$tmpfiles" "$shipped" "$bash" "$zsh" "$fish"; do
+    for job in $jobs; do
+        [ ! -e "$DESTDIR$units/$job" ] || { rm -f "$DESTDIR$units/$job" && say "  removed    $DESTDIR$units/$job"; }
+    done
+    for file in "$cairnd" "$cairn" "$service" "$socket" "$sysusers" "$tmpfiles" "$shipped" "$policy" "$bash" "$zsh" \
+        "$fish"; do
         [ -e "$DESTDIR$file" ] || continue
         rm -f "$DESTDIR$file"
         say "  removed    $DESTDIR$file"

@@ -6,6 +6,8 @@ enum ControlCommand: String, CaseIterable, Sendable {
     case holdAdd = "hold-add"
     case holdRelease = "hold-release"
     case redact
+    case retentionApply = "retention-apply"
+    case archived
 
     /// Who may.
     enum Permission: Sendable {
@@ -14,13 +16,16 @@ enum ControlCommand: String, CaseIterable, Sendable {
         case operators
         /// Those of `control.custody_uids`: what they do takes events away, or keeps others from it.
         case custodians
+        /// Those of `control.archive_uids`.
+        case archivers
     }
 
     var permission: Permission {
         switch self {
         case .status: .everybody
         case .rotate, .sync: .operators
-        case .holdAdd, .holdRelease, .redact: .custodians
+        case .holdAdd, .holdRelease, .redact, .retentionApply: .custodians
+        case .archived: .archivers
         }
     }
 }

@@ -119,10 +119,8 @@ final class ControlConnection: ChannelInboundHandler {
                 ControlAnswer.failure("bad_request", "a request is a JSON object: {\"command\":\"status\"}"), context)
         }
         guard let command = ControlCommand(rawValue: request.command) else {
-            let known = ControlCommand.allCases.map(\.rawValue).joined(separator: ", ")
             return reply(
-                ControlAnswer.failure("bad_request", "there is no command \"\(request.command)\", but \(known)"),
-                context)
+                ControlAnswer.failure("bad_request", "there is no command \"\(request.command)\""), context)
         }
         if let refusal = commands.refusal(of: command, to: peer) {
             return reply(ControlAnswer.failure("not_allowed", refusal), context)

@@ -17,6 +17,7 @@ struct DaemonCommands: ControlCommands {
         switch command.permission {
         case .everybody: return nil
         case .operators: (uids, setting) = (control.uids, "control.uids")
+        case .archivers: (uids, setting) = (control.archiveUids, "control.archive_uids")
         case .custodians: (uids, setting) = (control.custodyUids, "control.custody_uids")
         }
         return uids.contains(peer.uid) ? nil : "uid \(peer.uid) may not \(command.rawValue): add it to \(setting)"
@@ -34,6 +35,8 @@ struct DaemonCommands: ControlCommands {
             case .holdAdd: try addHold(request, by: peer, parts, done)
             case .holdRelease: try releaseHold(request, by: peer, parts, done)
             case .redact: try redact(request, by: peer, parts, done)
+            case .archived: try noteArchived(request, by: peer, parts, done)
+            case .retentionApply: try applyRetention(request, by: peer, parts, done)
             }
         } catch {
             done(ControlAnswer.failure("bad_request", "\(command.rawValue): \(error.message)"))
@@ -120,6 +123,50 @@ struct DaemonCommands: ControlCommands {
                 ("segments", .number(UInt64(outcome.segments))), ("dry_run", .flag(order.isDry)),
                 ("log_events", .list(outcome.traces.map { .number($0) })),
             ]
+        }
+    }
+
+    private func applyRetention(
+        _ request: ControlRequest, by peer: PeerCredentials, _ parts: EmbeddedDaemon.Running, _ done: @escaping Done
+    ) throws(ControlRequestError) {
+        let now = daemon.now
+        let at = try time("at", request) ?? now
+        guard at <= now else {
+            throw ControlRequestError(
+                message:
+                    "\(at) is still to come: nothing is removed before its time. \"retention plan\" shows the future")
+        }
+        let path = daemon.configuration.withLock { $0.retention.policy }
+        guard !path.isEmpty else {
+            return done(ControlAnswer.failure("configuration", "there is no policy: set retention.policy to its file"))
+        }
+        let policy: RetentionPolicy
+        do throws(ConfigurationError) {
+            policy = try RetentionPolicy(file: path)
+        } catch {
+            return done(ControlAnswer.failure("configuration", error.description))
+        }
+        withCustody(parts, done) { custody throws(StoreError) in
+            let outcome = try custody.apply(policy, now: at, by: peer.uid, pause: parts.caretaker.attend)
+            return [
+                ("deleted_segments", .number(UInt64(outcome.deleted.count))),
+                ("deleted_events", .number(outcome.deleted.reduce(0) { $0 + $1.seal.count })),
+                ("freed_bytes", .number(outcome.bytes)), ("redacted_events", .number(outcome.erasedEvents)),
+                ("to_archive", .number(UInt64(outcome.plan.count(.archive)))),
+                ("over_limit_bytes", .number(outcome.plan.bytesOverLimit)),
+            ]
+        }
+    }
+
+    private func noteArchived(
+        _ request: ControlRequest, by peer: PeerCredentials, _ parts: EmbeddedDaemon.Running, _ done: @escaping Done
+    ) throws(ControlRequestError) {
+        guard let sequences = try sequences(request) else {
+            throw ControlRequestError(message: "\"sequences\" is missing")
+        }
+        let place = try request.requiredText("archive")
+        withCustody(parts, done) { custody throws(StoreError) in
+            [("noted", .flag(try custody.noteArchived(sequences, in: place, by: peer.uid)))]
         }
     }
 

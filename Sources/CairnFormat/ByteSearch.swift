@@ -6,6 +6,13 @@ package func firstLineFeed(_ bytes: UnsafeRawBufferPointer) -> Int? {
     return UnsafeRawPointer(found) - base
 }
 
+/// Less than, equal to or greater than 0 as `a` stands before, is, or stands behind `b` by bytes.
+func byteOrder(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Int {
+    guard let first = a.baseAddress, let second = b.baseAddress else { return a.count - b.count }
+    let order = memcmp(first, second, min(a.count, b.count))
+    return order == 0 ? a.count - b.count : Int(order)
+}
+
 func equal(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
     memcmp(a, b, count) == 0
 }

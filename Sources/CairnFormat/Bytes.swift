@@ -32,6 +32,9 @@ package struct ByteReader: ~Copyable {
         return UnsafeRawBufferPointer(rebasing: bytes[offset..<(offset + count)])
     }
 
+    /// What was read since `start`, once more.
+    package func bytes(from start: Int) -> [UInt8] { Array(bytes[start..<offset]) }
+
     private func short(_ wanted: Int) -> FormatError {
         FormatError(.truncated, "\(wanted) bytes wanted, \(remaining) left", at: UInt64(offset))
     }

@@ -8,7 +8,9 @@ package struct EventBatch: Sendable {
     package var entries: [Entry] = []
     /// Tokens of the index, those of one entry behind each other.
     package var tokens: [UInt64] = []
-    package var modules = ModuleTable()
+    package var modules = NameTable()
+    /// Retention classes, encoded; that of no fields is always the first.
+    package var classes = EventBatch.noClasses
     package var rejections: [Rejection] = []
     /// Answers to `_sync` that are due once everything before them is durable.
     package var syncTokens: [[UInt8]] = []
@@ -23,8 +25,15 @@ package struct EventBatch: Sendable {
             + (entries.count + rejections.count) * MemoryLayout<Entry>.stride
     }
 
-    /// Whether it must be handed on before it takes another line: its modules would not fit into one segment.
-    package var isFull: Bool { modules.count >= Limits.modules }
+    /// Whether it must be handed on before it takes another line: its modules or its retention classes would not fit into
+    /// one segment.
+    package var isFull: Bool { modules.count >= Limits.modules || classes.count >= Limits.classes }
+
+    private static let noClasses = {
+        var table = NameTable()
+        _ = RetentionClass.none.withUnsafeBytes { table.insert($0) }
+        return table
+    }()
 
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
@@ -32,8 +41,13 @@ package struct EventBatch: Sendable {
         entries.removeAll(keepingCapacity: true)
         tokens.removeAll(keepingCapacity: true)
         modules.removeAll()
+        removeClasses()
         rejections.removeAll()
         syncTokens.removeAll()
+    }
+
+    package mutating func removeClasses() {
+        if classes.count > 1 { classes = EventBatch.noClasses }
     }
 
     package enum Kind: Sendable, Equatable {
@@ -68,11 +82,16 @@ package struct EventFacts: Sendable, Equatable {
     package var time: Time?
     /// Index in the table of modules that goes with it.
     package var module: UInt16 = 0
+    /// Index in the table of retention classes that goes with it.
+    package var retentionClass: UInt16 = 0
     package var status: EventStatus = .other
     package var severity: EventSeverity = .other
     /// Bit f: token field f has a value that is neither string nor null.
     package var opaque: UInt16 = 0
     package var hasID = false
+
+    /// What counts as the module of an event whose `module` is not a valid name.
+    package static let invalidModule: [UInt8] = [UInt8(ascii: "?")]
 
     package init() {}
 }
@@ -149,56 +168,6 @@ package struct EventIdentity: Sendable, Hashable {
         let digest = hash.finish()
         (high, low) = digest.withUnsafeBytes {
             ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-        }
-    }
-}
-
-/// Module names by number, in order of first appearance.
-package struct ModuleTable: Sendable, Equatable {
-    /// What counts as the module of an event whose `module` is not a valid name.
-    package static let invalid: [UInt8] = [UInt8(ascii: "?")]
-
-    package private(set) var names: [[UInt8]] = []
-    // Open addressing over the names' hashes: a lookup allocates nothing. 0 is free, n is module n - 1.
-    private var slots = [UInt16](repeating: 0, count: 64)
-
-    package init() {}
-
-    package var count: Int { names.count }
-
-    package mutating func removeAll() {
-        guard !names.isEmpty else { return }
-        names.removeAll(keepingCapacity: true)
-        slots = [UInt16](repeating: 0, count: 64)
-    }
-
-    package func find(_ name: UnsafeRawBufferPointer) -> UInt16? {
-        let slot = slots[slot(of: name)]
-        return slot == 0 ? nil : slot - 1
-    }
-
-    package mutating func insert(_ name: UnsafeRawBufferPointer) -> UInt16 {
-        let index = slot(of: name)
-        if slots[index] > 0 { return slots[index] - 1 }
-        names.append(Array(name))
-        slots[index] = UInt16(names.count)
-        if names.count * 2 > slots.count { grow() }
-        return UInt16(names.count - 1)
-    }
-
-    private func slot(of name: UnsafeRawBufferPointer) -> Int {
-        var index = Int(truncatingIfNeeded: XXH64.hash(name, seed: 0)) & (slots.count - 1)
-        while slots[index] > 0, !names[Int(slots[index]) - 1].elementsEqual(name) {
-            index = (index + 1) & (slots.count - 1)
-        }
-        return index
-    }
-
-    private mutating func grow() {
-        slots = [UInt16](repeating: 0, count: slots.count * 4)
-        for (number, name) in names.enumerated() {
-            let index = name.withUnsafeBytes { slot(of: $0) }
-            slots[index] = UInt16(number + 1)
         }
     }
 }

@@ -78,6 +78,9 @@ struct EventFieldReader {
     private var seen: UInt32 = 0
     /// Fields whose value is not null.
     private var present: UInt32 = 0
+    private var tenant = RetentionClassEncoder.Value.absent
+    private var classification = RetentionClassEncoder.Value.absent
+    private var compliance = RetentionClassEncoder.Value.absent
     /// Number of the key, at the top of the line, that is being read.
     private var keyNumber = 0
 
@@ -96,7 +99,7 @@ struct EventFieldReader {
         }
     }
 
-    /// Reads the object at the top of the tape. Tokens and the module go to `batch`.
+    /// Reads the object at the top of the tape. Tokens, module and retention class go to `batch`.
     mutating func read(_ batch: inout EventBatch) throws(Rejection) {
         keys[0].removeAll()
         var index = 2
@@ -128,6 +131,25 @@ struct EventFieldReader {
         guard present & (1 << Field.module.rawValue) != 0 else {
             throw Rejection(.missingModule, "an event needs a \"module\"", offset: 0)
         }
+        if present & Self.retentionFields != 0 { findRetentionClass(&batch) }
+    }
+
+    private static let retentionFields: UInt32 =
+        1 << Field.tenant.rawValue | 1 << Field.classification.rawValue | 1 << Field.compliance.rawValue
+
+    private mutating func findRetentionClass(_ batch: inout EventBatch) {
+        facts.retentionClass = withUnsafeTemporaryAllocation(
+            byteCount: RetentionClassEncoder.size, alignment: 1
+        ) { memory in
+            var encoder = RetentionClassEncoder(tape, memory)
+            return batch.classes.insert(
+                encoder.encode(tenant: tenant, classification: classification, compliance: compliance))
+        }
+    }
+
+    /// A value of one of the fields that make the retention class, once it was checked.
+    private func checked(_ field: Field, _ index: Int) -> RetentionClassEncoder.Value {
+        invalid & (1 << field.rawValue) == 0 ? .good(index) : .invalid
     }
 
     private mutating func read(_ field: Field, at index: Int, _ batch: inout EventBatch) throws(Rejection) {
@@ -150,7 +172,9 @@ struct EventFieldReader {
         case .actor, .target: try readParty(field, at: index, &batch)
         case .status: readStatus(index)
         case .severity: readSeverity(index)
-        case .tenant: token(.tenant, at: index, field, 0...Int.max, &batch)
+        case .tenant:
+            token(.tenant, at: index, field, 0...Int.max, &batch)
+            tenant = checked(field, index)
         case .sessionID: token(.sessionID, at: index, field, 0...Int.max, &batch)
         case .ipAddress:
             token(.ipAddress, at: index, field, 0...Int.max, &batch)
@@ -158,18 +182,17 @@ struct EventFieldReader {
         case .userAgent: check(field, kind == .string)
         case .request, .metadata: check(field, kind == .object)
         case .changes: check(field, kind == .object && allValues(of: index, in: [.object]))
-        case .compliance: check(field, kind == .array && allElements(of: index, are: .string))
+        case .compliance:
+            check(field, kind == .array && allElements(of: index, are: .string))
+            compliance = checked(field, index)
         case .classification:
-            check(field, kind == .string && Self.classifications.contains { tape.string(index).isText($0) })
+            check(field, kind == .string && RetentionClass.classifications.contains { tape.string(index).isText($0) })
+            classification = checked(field, index)
         case .sensitive: check(field, kind == .yes || kind == .no)
         case .details: check(field, kind == .string || kind == .object)
         default: break
         }
     }
-
-    private static let classifications: [StaticString] = [
-        "PUBLIC", "INTERNAL", "CONFIDENTIAL", "RESTRICTED", "TOP_SECRET",
-    ]
 
     private mutating func check(_ field: Field, _ good: Bool) {
         if !good { invalid |= 1 << field.rawValue }
@@ -194,7 +217,7 @@ struct EventFieldReader {
             facts.module = batch.modules.insert(name)
         } else {
             invalid |= 1 << Field.module.rawValue
-            facts.module = ModuleTable.invalid.withUnsafeBytes { batch.modules.insert($0) }
+            facts.module = EventFacts.invalidModule.withUnsafeBytes { batch.modules.insert($0) }
         }
     }
 

@@ -14,6 +14,7 @@ struct IndexBuilder: Sendable {
     private var block = BlockFacts()
     private var cells: [CellKey: UInt64] = [:]
     private var countsAreComplete = true
+    private var tallies = TallyTable()
     // Most events fall into the cell of the one before; its count is kept out of the dictionary.
     private var lastCell: (key: CellKey, count: UInt64)?
 
@@ -27,7 +28,7 @@ struct IndexBuilder: Sendable {
         var tokens: [UInt64] = []
     }
 
-    /// `facts.module` is the number in the segment's own table; `time` is the event time.
+    /// The numbers in `facts` are those of the segment's own tables; `time` is the event time.
     mutating func append(_ facts: EventFacts, time: Time, received: Time, tokens: ArraySlice<UInt64>) {
         if facts.hasID { block.identified += 1 }
         block.statuses |= 1 << UInt16(facts.status.rawValue)
@@ -37,6 +38,7 @@ struct IndexBuilder: Sendable {
         block.lastReceived = received
         block.tokens.append(contentsOf: tokens)
         let group = UInt32(facts.module) << 16 | UInt32(facts.status.rawValue) << 8 | UInt32(facts.severity.rawValue)
+        tallies.count(facts, received: received)
         count(CellKey(hour: floorDivide(time.nanoseconds, Time.perHour), group: group))
     }
 
@@ -101,7 +103,7 @@ struct IndexBuilder: Sendable {
     }
 
     /// The index file.
-    mutating func finish(firstSequence: UInt64, count: UInt64, modules: ModuleTable) -> [UInt8] {
+    mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
         closeSpan()
         storeLastCell()
         let sorted = cells.map { key, count in
@@ -111,6 +113,8 @@ struct IndexBuilder: Sendable {
                 count: count)
         }.sorted { $0 < $1 }
         let kept = countsAreComplete ? sorted : []
+        var classes = classes
+        let rows = tallies.sorted(&classes)
         var output: [UInt8] = []
         output.append(text: SegmentIndex.magic)
         output.append(littleEndian: SegmentIndex.version)
@@ -122,12 +126,18 @@ struct IndexBuilder: Sendable {
         output.append(littleEndian: UInt32(modules.names.reduce(0) { $0 + 1 + $1.count }))
         output.append(littleEndian: UInt32(kept.count))
         output.append(littleEndian: UInt32(filterBytes.count))
+        output.append(littleEndian: UInt32(classes.count))
+        output.append(littleEndian: UInt32(classes.names.reduce(0) { $0 + $1.count }))
+        output.append(littleEndian: UInt32(rows.count))
+        output.append(littleEndian: UInt32(0))
         for name in modules.names {
             output.append(UInt8(name.count))
             output.append(contentsOf: name)
         }
+        for encoded in classes.names { output.append(contentsOf: encoded) }
         for span in spans { span.append(to: &output) }
         for cell in kept { cell.append(to: &output) }
+        for row in rows { row.append(to: &output) }
         output.append(contentsOf: filterBytes)
         output.append(littleEndian: Checksum.crc32c(output))
         return output

@@ -14,6 +14,16 @@ package enum Limits {
     package static let subfield = 1 << 10
     /// Modules of a segment: the module bits of an index span.
     package static let modules = 1024
+    /// Retention classes of a segment: bounds memory and the index when tenants are many.
+    package static let classes = 1024
+    /// Tallies of an index: bounds memory and the index when modules and classes are both many.
+    package static let tallies = 16_384
+    /// Compliance tags of a retention class: an event falls under a handful of regulations.
+    package static let tags = 16
+    /// Bytes of a tag in a retention class: the names of regulations are short.
+    package static let tag = 32
+    /// Bytes of a tenant in a retention class: a name, or two UUIDs with a word between them.
+    package static let tenant = 128
     /// Cells of an index: bounds memory when event times are hostile.
     package static let cells = 65_536
     /// Bytes of a seal, head, checkpoint or origin: 1,024 modules of 64 bytes are some 90 KiB.
@@ -22,6 +32,10 @@ package enum Limits {
     package static let origin = 128
     /// Signatures of a note (C2SP signed-note: at least 16 must be accepted).
     package static let signatures = 16
+    /// Hashes of an inclusion or consistency proof: a tree of 2^63 leaves needs no more (C2SP tlog-witness allows no more).
+    package static let proofHashes = 63
+    /// Bytes of a file that proves an event: the longest line and two notes in base64, a checkpoint and the hashes.
+    package static let proof = 4 << 20
     /// Levels of nested arrays and objects, empty ones not counted, in an event: simdjson's own default, far above real events.
     package static let depth = 1024
     /// Bytes of a refused line that its event keeps: enough to see what it was.

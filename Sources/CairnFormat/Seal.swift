@@ -103,7 +103,7 @@ public struct Seal: Sendable, Equatable {
             let parts = value.split(separator: " ", omittingEmptySubsequences: false)
             guard parts.count == 2 else { throw FormatError(.malformed, "a module line without name and count") }
             let module = try ModuleCount(name: String(parts[0]), count: NoteText.number(parts[1], "module"))
-            let isNamed = isModuleName(module.name.utf8) || module.name.utf8.elementsEqual(ModuleTable.invalid)
+            let isNamed = isModuleName(module.name.utf8) || module.name.utf8.elementsEqual(EventFacts.invalidModule)
             guard isNamed else { throw FormatError(.malformed, "\"\(module.name)\" is not a module") }
             guard module.count > 0, modules.last.map({ byteOrder($0.name, module.name) }) ?? true else {
                 throw FormatError(.mismatch, "the modules of the seal are not in order, or without events")

@@ -7,7 +7,9 @@ package struct SegmentBuilder {
     /// Bytes of the file so far, closed blocks counted.
     package private(set) var fileSize: UInt64
     package private(set) var tree = MerkleTree()
-    package private(set) var modules = ModuleTable()
+    package private(set) var modules = NameTable()
+    /// Retention classes, encoded.
+    package private(set) var classes = NameTable()
     package private(set) var lastReceived: Time
     private var firstReceived: Time?
     private var leastTime = Time.distantFuture
@@ -70,8 +72,27 @@ package struct SegmentBuilder {
         return number
     }
 
-    /// Appends one event and returns its leaf. `facts.module` is a number from `moduleNumber`; `stamps` are the bytes
-    /// from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
+    /// The number of a retention class, given encoded. Behind the last but one, all others are one: the class of which
+    /// nothing is known.
+    package mutating func classNumber(_ encoded: UnsafeRawBufferPointer) -> UInt16 {
+        if classes.count < Limits.classes - 1 { return classes.insert(encoded) }
+        return classes.find(encoded) ?? RetentionClass.unknown.withUnsafeBytes { classes.insert($0) }
+    }
+
+    /// What is known of an event, with this segment's numbers of its module and its class. It has room for the module.
+    ///
+    /// - Parameters:
+    ///   - modules: the table that `facts.module` is of.
+    ///   - classes: the table that `facts.retentionClass` is of.
+    package mutating func numbered(_ facts: EventFacts, _ modules: NameTable, _ classes: NameTable) -> EventFacts {
+        var facts = facts
+        facts.module = modules.names[Int(facts.module)].withUnsafeBytes { moduleNumber($0) }
+        facts.retentionClass = classes.names[Int(facts.retentionClass)].withUnsafeBytes { classNumber($0) }
+        return facts
+    }
+
+    /// Appends one event and returns its leaf. `facts.module` is a number from `moduleNumber`, `facts.retentionClass` one
+    /// from `classNumber`; `stamps` are the bytes from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
     package mutating func append(
         line: UnsafeRawBufferPointer, brace: Int, stamps: UnsafeRawBufferPointer, extra: UnsafeRawBufferPointer,
         facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time, durable: UInt64, to output: inout [UInt8]
@@ -118,7 +139,7 @@ package struct SegmentBuilder {
     }
 
     /// Appends the line of an event that was stored before, as it is. Closes the block first if it does not fit into it
-    /// any more. `facts.module` is a number from `moduleNumber`.
+    /// any more. `facts` are what `numbered` gives.
     package mutating func append(
         stored line: UnsafeRawBufferPointer, facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time,
         to output: inout [UInt8]
@@ -148,7 +169,7 @@ package struct SegmentBuilder {
     /// An event that was read back.
     package struct RestoredEvent {
         package enum Content {
-            /// `facts.module` is a number from `moduleNumber`; `tokens` are its places among those of the block.
+            /// The facts are what `numbered` gives; `tokens` are its places among those of the block.
             case event(EventFacts, tokens: Range<Int>)
             case erased(leaf: Digest)
         }
@@ -176,7 +197,7 @@ package struct SegmentBuilder {
         return leaf
     }
 
-    /// An erased event counts in no module and no cell: what it was is gone. Its times are that of the event before it.
+    /// An erased event counts in no module, no cell and no tally: what it was is gone. Its times are that of the event before it.
     private mutating func addErased(_ leaf: Digest, received: Time) {
         index.appendErased(received: received)
         add(leaf, time: received, received: received)
@@ -247,7 +268,8 @@ package struct SegmentBuilder {
     package mutating func finish(reason: SealReason, nextKey: VerifierKey) -> (
         seal: Seal, footer: [UInt8], index: [UInt8]
     ) {
-        let indexFile = index.finish(firstSequence: header.firstSequence, count: count, modules: modules)
+        let indexFile = index.finish(
+            firstSequence: header.firstSequence, count: count, modules: modules, classes: classes)
         let footer = SegmentFooter(count: count, root: tree.root, indexDigest: Digest.sha256(indexFile))
         let counts = zip(modules.names, moduleCounts).filter { $0.1 > 0 }.map { name, count in
             Seal.ModuleCount(name: String(decoding: name, as: UTF8.self), count: count)

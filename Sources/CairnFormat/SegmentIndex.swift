@@ -61,15 +61,19 @@ package struct IndexCell: Sendable, Equatable {
 package struct SegmentIndex: Sendable {
     static let magic: StaticString = "cairnidx"
     static let version: UInt16 = 1
-    static let headerSize = 48
+    static let headerSize = 64
     static let incompleteCounts: UInt16 = 1
 
     package var firstSequence: UInt64
     package var count: UInt64
-    package var modules: ModuleTable
+    package var modules: NameTable
+    /// By their numbers.
+    package var classes: [RetentionClass]
     package var spans: [IndexSpan]
     /// Nil if there were too many to be counted.
     package var cells: [IndexCell]?
+    /// Their counts are those of all events but the erased ones.
+    package var tallies: [IndexTally]
     private var filters: [UInt8]
 
     /// Reads a whole index file.
@@ -98,19 +102,27 @@ package struct SegmentIndex: Sendable {
         let moduleSize = try Int(reader.integer(UInt32.self))
         let cellCount = try Int(reader.integer(UInt32.self))
         let filterSize = try Int(reader.integer(UInt32.self))
-        let sizes = moduleSize + spanCount * IndexSpan.encodedSize + cellCount * 24 + filterSize
+        let classCount = try Int(reader.integer(UInt32.self))
+        let classSize = try Int(reader.integer(UInt32.self))
+        let tallyCount = try Int(reader.integer(UInt32.self))
+        let reserved = try reader.integer(UInt32.self)
+        let sizes =
+            moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24
+            + tallyCount * IndexTally.encodedSize + filterSize
         guard reader.remaining == sizes, moduleCount <= Limits.modules, cellCount <= Limits.cells,
+            classCount <= Limits.classes, tallyCount <= Limits.tallies, reserved == 0,
             flags & ~SegmentIndex.incompleteCounts == 0, firstSequence < Limits.sequence
         else {
             throw FormatError(.malformed, "the index's sizes contradict each other")
         }
-        modules = ModuleTable()
+        modules = NameTable()
         for number in 0..<moduleCount {
             let length = try Int(reader.integer(UInt8.self))
             guard try Int(modules.insert(reader.slice(length))) == number else {
                 throw FormatError(.malformed, "a module stands twice in the index")
             }
         }
+        classes = try SegmentIndex.classes(&reader, classCount)
         spans = []
         spans.reserveCapacity(spanCount)
         for _ in 0..<spanCount { try spans.append(IndexSpan(&reader, filterSize: filterSize)) }
@@ -123,8 +135,10 @@ package struct SegmentIndex: Sendable {
             cells.append(cell)
         }
         self.cells = flags & SegmentIndex.incompleteCounts == 0 ? cells : nil
+        tallies = try SegmentIndex.tallies(&reader, tallyCount)
         filters = try reader.array(filterSize)
         guard reader.remaining == 0 else { throw FormatError(.malformed, "the index is too long") }
+        try checkTallies()
     }
 
     /// Whether an event of `span` may have that token; false is certain.

@@ -1,5 +1,5 @@
 /// A set of sequence numbers, kept as ranges in ascending order that neither overlap nor touch.
-package struct SequenceRanges: Sendable, Equatable {
+package struct SequenceRanges: Sendable, Equatable, CustomStringConvertible {
     package private(set) var ranges: [Range<UInt64>] = []
 
     package init() {}
@@ -72,13 +72,21 @@ package struct SequenceRanges: Sendable, Equatable {
     /// Reads `5,7-9`, both ends included, in any order; nil if it is anything else.
     package init?(_ text: String) {
         for part in text.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
-            let ends = part.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
-                .map { String(decoding: $0, as: UTF8.self) }
-            guard ends.count <= 2, let first = ends.first.flatMap({ UInt64($0) }),
-                let last = ends.last.flatMap({ UInt64($0) }), first <= last, last < Limits.sequence
+            let ends = part.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false).map { end in
+                // UInt64 takes a sign.
+                end.first == UInt8(ascii: "+") ? nil : UInt64(String(decoding: end, as: UTF8.self))
+            }
+            guard ends.count <= 2, let first = ends.first ?? nil, let last = ends.last ?? nil, first <= last,
+                last < Limits.sequence
             else { return nil }
             insert(first..<(last + 1))
         }
+    }
+
+    /// `5,7-9`
+    package var description: String {
+        ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound - 1)" }
+            .joined(separator: ",")
     }
 
     // MARK: - JSON

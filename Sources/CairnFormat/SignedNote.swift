@@ -25,35 +25,62 @@ public struct Origin: Sendable, Hashable, CustomStringConvertible {
 
 /// An Ed25519 public key with its name, in the form of C2SP signed-note: `name+keyID+base64(0x01 ‖ key)`.
 public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
-    /// The name itself.
-    public let name: String
-    /// First four bytes of SHA-256(name ‖ LF ‖ type ‖ key), big-endian.
-    public let keyID: UInt32
-    let publicKey: [UInt8]
+    private let key: NamedKey
 
     static let ed25519: UInt8 = 0x01
 
     package init(name: String, publicKey: [UInt8]) {
-        self.name = name
-        self.publicKey = publicKey
-        let hash = Digest.sha256(Array(name.utf8) + [0x0A, VerifierKey.ed25519] + publicKey)
-        keyID = hash.withUnsafeBytes { UInt32(bigEndian: $0.loadUnaligned(as: UInt32.self)) }
+        key = NamedKey(name: name, type: VerifierKey.ed25519, publicKey: publicKey)
     }
 
     /// Parses a vkey; refuses other types, wrong key IDs and keys of wrong length.
     public init(_ text: String) throws(FormatError) {
+        key = try NamedKey(text, type: VerifierKey.ed25519)
+    }
+
+    /// The name itself.
+    public var name: String { key.name }
+
+    /// First four bytes of SHA-256(name ‖ LF ‖ type ‖ key), big-endian.
+    public var keyID: UInt32 { key.keyID }
+
+    /// The vkey.
+    public var description: String { key.description }
+
+    func verifies(_ signature: some Sequence<UInt8>, of text: [UInt8]) -> Bool {
+        key.verifies(signature, of: text)
+    }
+}
+
+/// What all kinds of Ed25519 keys have in common that C2SP names: a name, the type of their signatures, and a vkey.
+struct NamedKey: Sendable, Hashable, CustomStringConvertible {
+    let name: String
+    let type: UInt8
+    let publicKey: [UInt8]
+    let keyID: UInt32
+
+    init(name: String, type: UInt8, publicKey: [UInt8]) {
+        self.name = name
+        self.type = type
+        self.publicKey = publicKey
+        let hash = Digest.sha256(Array(name.utf8) + [0x0A, type] + publicKey)
+        keyID = hash.withUnsafeBytes { UInt32(bigEndian: $0.loadUnaligned(as: UInt32.self)) }
+    }
+
+    init(_ text: String, type: UInt8) throws(FormatError) {
         // Base64 can hold a plus itself, so only the first two are separators.
         let parts = text.split(separator: "+", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, isKeyName(parts[0]), parts[1].utf8.count == 8,
-            let bytes = Base64.decode(parts[2]), let type = bytes.first
+            let bytes = Base64.decode(parts[2]), let found = bytes.first
         else { throw FormatError(.malformed, "\"\(text)\" is not a verifier key (name+keyID+base64)") }
-        guard type == VerifierKey.ed25519 else {
-            throw FormatError(.unsupported, "the verifier key \"\(text)\" is not of Ed25519")
+        guard found == type else {
+            let due = type == VerifierKey.ed25519 ? "of Ed25519" : "that of a witness"
+            throw FormatError(.unsupported, "the verifier key \"\(text)\" is not \(due)")
         }
         guard bytes.count == 33 else {
             throw FormatError(.malformed, "\"\(text)\" does not hold an Ed25519 key of 32 bytes")
         }
-        self.init(name: String(parts[0]), publicKey: Array(bytes.dropFirst()))
+        self.init(name: String(parts[0]), type: type, publicKey: Array(bytes.dropFirst()))
         guard parts[1] == hexKeyID else {
             throw FormatError(.malformed, "the key ID in \"\(text)\" does not match its key")
         }
@@ -61,10 +88,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
 
     private var hexKeyID: String { Hex.encode(withUnsafeBytes(of: keyID.bigEndian) { Array($0) }) }
 
-    /// The vkey.
-    public var description: String {
-        "\(name)+\(hexKeyID)+\(Base64.encode([VerifierKey.ed25519] + publicKey))"
-    }
+    var description: String { "\(name)+\(hexKeyID)+\(Base64.encode([type] + publicKey))" }
 
     func verifies(_ signature: some Sequence<UInt8>, of text: [UInt8]) -> Bool {
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else { return false }
@@ -73,7 +97,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// C2SP signed-note: key names are not empty and hold neither plus nor white space.
-private func isKeyName(_ name: Substring) -> Bool {
+private func isKeyName(_ name: some StringProtocol) -> Bool {
     !name.isEmpty && name.unicodeScalars.allSatisfy { $0 != "+" && !$0.properties.isWhitespace }
 }
 
@@ -119,8 +143,8 @@ package struct SignerKey: Sendable {
         guard let signature = try? key.signature(for: bytes) else {
             throw FormatError(.signature, "the note could not be signed")
         }
-        let id = withUnsafeBytes(of: verifier.keyID.bigEndian) { Array($0) }
-        return bytes + Array("\n\u{2014} \(verifier.name) \(Base64.encode(id + signature))\n".utf8)
+        let line = SignedNote.Signature(name: verifier.name, keyID: verifier.keyID, bytes: Array(signature)).line
+        return bytes + Array("\n\(line)\n".utf8)
     }
 }
 
@@ -130,6 +154,29 @@ package struct SignedNote: Sendable, Equatable {
         package var name: String
         package var keyID: UInt32
         package var bytes: [UInt8]
+
+        package init(name: String, keyID: UInt32, bytes: [UInt8]) {
+            self.name = name
+            self.keyID = keyID
+            self.bytes = bytes
+        }
+
+        /// Reads a line without its LF.
+        package init(line: some StringProtocol) throws(FormatError) {
+            let parts = line.split(separator: " ", omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[0] == "\u{2014}", isKeyName(parts[1]),
+                let blob = Base64.decode(parts[2]), blob.count > 4
+            else { throw FormatError(.malformed, "\"\(line)\" is not a signature line") }
+            keyID = blob[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            name = String(parts[1])
+            bytes = Array(blob[4...])
+        }
+
+        /// Without an LF.
+        package var line: String {
+            let id = withUnsafeBytes(of: keyID.bigEndian) { Array($0) }
+            return "\u{2014} \(name) \(Base64.encode(id + bytes))"
+        }
     }
 
     /// Ends with an LF.
@@ -154,14 +201,12 @@ package struct SignedNote: Sendable, Equatable {
             throw FormatError(.signature, "the note has \(signatureLines.count) signatures; 1 to 16 are allowed")
         }
         signatures = []
-        for line in signatureLines {
-            let parts = line.split(separator: " ", omittingEmptySubsequences: false)
-            guard parts.count == 3, parts[0] == "\u{2014}", isKeyName(parts[1]),
-                let blob = Base64.decode(parts[2]), blob.count > 4
-            else { throw FormatError(.malformed, "\"\(line)\" is not a signature line") }
-            let keyID = blob[..<4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            signatures.append(Signature(name: String(parts[1]), keyID: keyID, bytes: Array(blob[4...])))
-        }
+        for line in signatureLines { signatures.append(try Signature(line: line)) }
+    }
+
+    /// The note as it is written.
+    package var bytes: [UInt8] {
+        Array((text + "\n").utf8) + signatures.flatMap { Array("\($0.line)\n".utf8) }
     }
 
     /// Checks the signature by `key`; signatures by other keys say nothing.

@@ -130,10 +130,19 @@ package final class StoredEventReader {
     package init() throws(FormatError) { parser = try JSONParser() }
 
     /// Names by the numbers that the facts of the events carry.
-    package var modules: ModuleTable { batch.modules }
+    package var modules: NameTable { batch.modules }
 
-    /// Forgets the modules: a table is good for one segment.
-    package func beginSegment() { batch.modules.removeAll() }
+    /// Retention classes by the numbers that the facts of the events carry.
+    package var classes: NameTable { batch.classes }
+
+    /// Forgets modules and classes: a table of modules is good for one segment.
+    package func beginSegment() {
+        batch.modules.removeAll()
+        batch.removeClasses()
+    }
+
+    /// Forgets the classes: a segment can have more than are to be kept in memory, but a block holds few lines.
+    package func beginBlock() { batch.removeClasses() }
 
     package struct Event {
         package var stamps: Stamps

@@ -28,28 +28,32 @@ package struct FileStatus: Sendable, Equatable {
     }
 }
 
-/// A directory tree that survives crashes as POSIX promises, and no better.
+/// A directory tree that can be read.
 ///
-/// - Paths are relative to the root (`segments/00000000000000000000.seal`); `""` is the root itself. A path that begins
-///   with `/`, has a `..` in it, or a NUL, is refused (EINVAL).
-/// - The bytes of a file survive a crash from the ``AppendFile/sync()`` on that followed them. Until then any part of
-///   them may be lost, not only the end.
-/// - A name (made, moved or removed) survives from the ``syncDirectory(_:)`` of its directory on. Until then it may be
-///   there or not, whatever was done with the file's bytes.
-/// - Reading follows symbolic links; what is written is never reached through one in the last place of the path.
-package protocol FileSystem: AnyObject, Sendable {
+/// Paths are relative to the root (`segments/00000000000000000000.seal`); `""` is the root itself. A path that begins
+/// with `/`, has a `..` in it, or a NUL, is refused (EINVAL). Symbolic links are followed.
+package protocol ReadableFileSystem: AnyObject, Sendable {
     /// - Returns: nil where there is nothing of that name.
     func status(_ path: String) throws(IOFailure) -> FileStatus?
 
     /// The names in a directory, sorted, without `.` and `..`.
     func list(_ directory: String) throws(IOFailure) -> [String]
 
+    /// Opens a regular file; a directory (EISDIR) or a device or pipe (EINVAL) is refused.
+    func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile
+}
+
+/// A directory tree that survives crashes as POSIX promises, and no better.
+///
+/// - The bytes of a file survive a crash from the ``AppendFile/sync()`` on that followed them. Until then any part of
+///   them may be lost, not only the end.
+/// - A name (made, moved or removed) survives from the ``syncDirectory(_:)`` of its directory on. Until then it may be
+///   there or not, whatever was done with the file's bytes.
+/// - What is written is never reached through a symbolic link in the last place of the path.
+package protocol FileSystem: ReadableFileSystem {
     /// Makes a directory of exactly this mode, whatever the umask. A directory that is there already is left as it is;
     /// anything else of that name is an error (EEXIST).
     func createDirectory(_ path: String, mode: UInt32) throws(IOFailure)
-
-    /// Opens a regular file; a directory (EISDIR) or a device or pipe (EINVAL) is refused.
-    func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile
 
     /// Creates an empty file of exactly this mode, whatever the umask. Its name must be free (EEXIST), and is durable
     /// only after ``syncDirectory(_:)``.
@@ -130,7 +134,7 @@ package protocol DirectoryLock: AnyObject, Sendable {
     func release()
 }
 
-extension FileSystem {
+extension ReadableFileSystem {
     /// A whole small file.
     ///
     /// - Parameter limit: the most bytes that it may have; a larger file is refused (EFBIG) and not read.

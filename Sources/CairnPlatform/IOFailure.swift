@@ -8,6 +8,8 @@ package struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
     package var path: String
     /// The `errno` of the call (errno(3)).
     package var code: Int32
+    /// What was behind it where it was no system call: what another machine said.
+    package var explanation: String?
 
     package init(operation: String, path: String, code: Int32) {
         self.operation = operation
@@ -26,6 +28,7 @@ package struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
 
     /// `open segments/x: No such file or directory (ENOENT)`, followed by what to do where that is known.
     package var description: String {
+        if let explanation { return explanation }
         let object = path.isEmpty ? "" : " \(path)"
         let message = "\(operation)\(object): \(Self.message(of: code)) (\(Self.name(of: code)))"
         return advice.map { "\(message); \($0)" } ?? message

@@ -1,4 +1,4 @@
-import CairnFormat
+public import CairnFormat
 
 /// A log on disk, for reading. It is never written to, needs no daemon, and may be read while the daemon writes it.
 ///
@@ -81,5 +81,20 @@ public struct QueriedEvents {
         }
         defer { taken += 1 }
         return scan.event(taken)
+    }
+}
+
+extension AuditLog {
+    /// Makes proofs of events for third parties, who need neither the log nor a network to check them.
+    ///
+    /// - Parameters:
+    ///   - checkpoint: one with cosignatures of witnesses, as it was answered; nil for the log's own.
+    ///   - body: is called for each event in the order of their numbers.
+    /// - Throws: a ``ReadError`` where the log is damaged, and what `body` throws.
+    public func prove(
+        _ sequences: [UInt64], checkpoint: [UInt8]? = nil,
+        _ body: (UInt64, Result<EventProof, ProofObstacle>) throws -> Void
+    ) throws {
+        try Prover(directory, checkpoint: checkpoint).prove(sequences, body)
     }
 }

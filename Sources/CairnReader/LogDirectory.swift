@@ -3,9 +3,9 @@ package import CairnPlatform
 
 /// The files of a log, found and read without looking into segments.
 package struct LogDirectory: Sendable {
-    package let files: any FileSystem
+    package let files: any ReadableFileSystem
 
-    package init(_ files: any FileSystem) { self.files = files }
+    package init(_ files: any ReadableFileSystem) { self.files = files }
 
     /// Opens a directory on disk; fails with `noLog` if it does not hold a log.
     package init(path: String) throws(ReadError) {
@@ -96,7 +96,7 @@ package struct LogDirectory: Sendable {
     }
 
     /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
-    private static let indexLimit = 1 << 30
+    package static let indexLimit = 1 << 30
 
     /// Whether the file at `index` is the one that the footer at the end of the segment's data names.
     package func isIndex(_ index: String, of data: String) throws(ReadError) -> Bool {

@@ -84,7 +84,7 @@ struct Pruning: Sendable {
         let text = Array(value.text.utf8)
         switch comparison.path.joined(separator: ".") {
         case "module":
-            modules.append(isModuleName(text) ? [text, ModuleTable.invalid] : [ModuleTable.invalid])
+            modules.append(isModuleName(text) ? [text, EventFacts.invalidModule] : [EventFacts.invalidModule])
         case "status":
             let status = EventStatus.allCases.first { $0.name.map { "\($0)" == value.text } ?? false } ?? .other
             statuses.append(1 | 1 << UInt16(status.rawValue))

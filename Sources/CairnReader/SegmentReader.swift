@@ -19,7 +19,7 @@ package final class SegmentReader {
     private var window: Window
 
     /// Opens the file and reads its header.
-    package init(_ files: any FileSystem, path: String) throws(ReadError) {
+    package init(_ files: any ReadableFileSystem, path: String) throws(ReadError) {
         self.path = path
         let file = try accessing { () throws(IOFailure) in try files.openForReading(path) }
         self.file = file

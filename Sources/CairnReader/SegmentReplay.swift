@@ -9,7 +9,8 @@ package struct SegmentReplay {
     package private(set) var builder: SegmentBuilder
     /// The lines of the last block, LFs included.
     package private(set) var lines: [UInt8] = []
-    /// Of each event of the last block that was not erased: the stamps and the identity.
+    /// Of each event of the last block that was not erased: the stamps and the identity. Their numbers are those of
+    /// `modules` and `classes`.
     package private(set) var events: [StoredEventReader.Event] = []
     /// What stands in the last block in the place of erased events.
     package private(set) var redacted: [RedactedLine] = []
@@ -26,7 +27,7 @@ package struct SegmentReplay {
     package private(set) var restored: [SegmentBuilder.RestoredEvent] = []
 
     /// - Parameter end: the number behind the last event, if the segment is sealed. Events can be erased only there.
-    package init(_ files: any FileSystem, path: String, end: UInt64? = nil) throws(ReadError) {
+    package init(_ files: any ReadableFileSystem, path: String, end: UInt64? = nil) throws(ReadError) {
         let reader = try SegmentReader(files, path: path)
         let left = try end.flatMap { end throws(ReadError) in try reader.salts(until: end) }
         self.reader = reader
@@ -42,6 +43,11 @@ package struct SegmentReplay {
             return (builder, try StoredEventReader(), try JSONParser())
         }
     }
+
+    /// Modules of the segment by the numbers in `events`.
+    package var modules: NameTable { parser.modules }
+    /// Retention classes of the last block by the numbers in `events`.
+    package var classes: NameTable { parser.classes }
 
     /// Offset behind the last good member.
     package var goodOffset: UInt64 { builder.fileSize }
@@ -90,6 +96,7 @@ package struct SegmentReplay {
         events.removeAll(keepingCapacity: true)
         redacted.removeAll()
         traces.removeAll()
+        parser.beginBlock()
         var lastReceived = builder.lastReceived
         let lines = self.lines
         try lines.withBytes { bytes throws(FormatError) in
@@ -127,9 +134,7 @@ package struct SegmentReplay {
         }
         lastReceived = event.stamps.received
         if firstReceived == nil { firstReceived = lastReceived }
-        var facts = event.facts
-        // The parser numbers modules as the builder does, in order of first appearance.
-        facts.module = parser.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+        let facts = builder.numbered(event.facts, parser.modules, parser.classes)
         restored.append(
             SegmentBuilder.RestoredEvent(
                 range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))

@@ -114,6 +114,13 @@ public struct Verification: Sendable, Equatable {
     public internal(set) var checkpointSize: UInt64?
     /// Number of seals of the given, older checkpoint, if the log extends it.
     public internal(set) var extends: UInt64?
+    /// What each anchor says of the log.
+    package internal(set) var anchors: [AnchorCoverage] = []
+    /// The anchor that covers most, of those that the log extends.
+    package var newestAnchor: AnchorCoverage? {
+        let good = anchors.filter { $0.verdict == .verified }
+        return good.max { ($0.size ?? 0, $0.time) < ($1.size ?? 0, $1.time) }
+    }
     /// Bytes of the lines that were read and found good.
     public internal(set) var bytes: UInt64 = 0
     /// Whether the genesis key came from the caller. If not, all that is proved is that the log agrees with itself.
@@ -123,7 +130,7 @@ public struct Verification: Sendable, Equatable {
 extension Verification {
     /// One JSON object: verdict, events, segments, first_seq, last_seq, first_bad_seq, findings (verdict, segment, seq,
     /// message), notes (note, segment, message), origin, sealed_through, signed_through, committed_through, head_time,
-    /// checkpoint_size, extends, bytes, key_given. What is not there is null.
+    /// checkpoint_size, extends, anchored_through, anchor_time, bytes, key_given. What is not there is null.
     public var json: [UInt8] {
         var json = JSONObject()
         json.append("verdict", text: verdict.rawValue)
@@ -158,6 +165,8 @@ extension Verification {
         json.append("head_time", text: headTime?.description)
         json.append("checkpoint_size", checkpointSize)
         json.append("extends", extends)
+        json.append("anchored_through", newestAnchor?.lastSequence)
+        json.append("anchor_time", text: newestAnchor?.time.description)
         json.append("bytes", bytes)
         json.append("key_given", literal: keyWasGiven ? "true" : "false")
         return json.bytes

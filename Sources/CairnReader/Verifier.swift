@@ -11,6 +11,10 @@ public struct VerifyOptions: Sendable {
     public var genesisKey: VerifierKey?
     /// A checkpoint of the log that was kept elsewhere: the bytes of the file. The log must extend it.
     public var checkpoint: [UInt8]?
+    /// Whether it is the copy in an archive, which has sealed segments only, and no head.
+    package var isArchive = false
+    /// Checkpoints of the log that were published elsewhere, as they were kept: the log must extend each.
+    package var anchors: [Anchor] = []
     /// Segments that are verified at once. Each takes some megabytes.
     public var threads: Int
     /// Is called now and then, on the thread that verifies the log.
@@ -67,7 +71,7 @@ package struct Verifier {
             try chain.follow(segment, isNewest: index == snapshot.segments.count - 1)
         }
         var freshness = FreshnessCheck(snapshot, chain, statement)
-        let place = freshness.checkHead()
+        let place = options.isArchive ? nil : freshness.checkHead()
         if let place { chain.expect(place.head, at: place.index) }
         let results = try ParallelVerification(directory, chain.segments, options).run()
         verification.findings += chain.findings
@@ -83,6 +87,7 @@ package struct Verifier {
         verification.checkpointSize = freshness.checkCheckpoint()
         if let older = options.checkpoint { verification.extends = freshness.checkOlder(older) }
         verification.findings += freshness.findings
+        try checkAnchors(&verification)
         verification.sealedThrough = chain.sealedThrough
         verification.committedThrough = end > 0 ? end - 1 : nil
         if let place, results[place.index].headIsGood {
@@ -91,6 +96,14 @@ package struct Verifier {
         }
         verification.notes += try recoveries(chain)
         return (verification, erasure.isOvertaken)
+    }
+
+    private func checkAnchors(_ verification: inout Verification) throws(ReadError) {
+        verification.anchors = try AnchorCheck(directory).check(options.anchors)
+        for anchor in verification.anchors {
+            guard anchor.verdict != .verified, let message = anchor.message else { continue }
+            verification.findings.append(Finding(anchor.verdict, "the anchor at \(anchor.target): \(message)"))
+        }
     }
 
     // MARK: - Origin
@@ -174,7 +187,7 @@ package struct Verifier {
                         "the segment ends before event \(end), and the next begins with \(next)"))
             }
         }
-        if let last = chain.segments.last, case .sealed = last.role {
+        if !options.isArchive, let last = chain.segments.last, case .sealed = last.role {
             verification.notes.append(
                 Note(
                     .noActiveSegment, segment: last.number,

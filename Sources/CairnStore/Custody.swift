@@ -5,8 +5,8 @@ package import CairnReader
 /// All that is done to sealed segments: writing them anew, erasing, removing, and the holds that stand against it. One
 /// owner at a time, so nothing of it runs beside anything else of it. The writer goes on meanwhile.
 package struct Custody: Sendable {
-    private let files: any FileSystem
-    private let recorder: any EventRecorder
+    let files: any FileSystem
+    let recorder: any EventRecorder
     private let entropy: any EntropySource
     package let compression: Compression
     private var register: HoldRegister
@@ -24,17 +24,22 @@ package struct Custody: Sendable {
     /// The holds that stand.
     package var holds: Holds { register.holds }
 
-    private var log: AuditLog { AuditLog(LogDirectory(files)) }
+    var log: AuditLog { AuditLog(LogDirectory(files)) }
 
     /// Finishes what a crash or a full disk has cut off. To be called before anything else is asked for.
     package mutating func finish() throws(StoreError) {
         try register.finish()
         _ = try Redactor(files, recorder, compression).finish()
+        try Pruner(files, recorder).finish()
     }
 
     // MARK: Holds
 
-    package mutating func add(_ hold: Hold) throws(StoreError) { try register.add(hold) }
+    package mutating func add(_ hold: Hold) throws(StoreError) {
+        // What was decided before is done before: nothing is erased under a hold.
+        _ = try Redactor(files, recorder, compression).finish()
+        try register.add(hold)
+    }
 
     package mutating func release(_ name: String, _ release: Hold.Release) throws(StoreError) {
         try register.release(name, release)
@@ -89,13 +94,23 @@ package struct Custody: Sendable {
         // Only what is sealed can be written anew.
         if touchesActive { try recorder.seal() }
         try checkSegments(touchedSegments(selection.sequences))
+        let done = try redact(selection.sequences, reason: order.reason, by: order.by)
+        (outcome.segments, outcome.traces) = (done.segments, done.traces)
+        return outcome
+    }
+
+    /// Erases events of sealed segments, in as many requests as it takes.
+    mutating func redact(
+        _ sequences: SequenceRanges, reason: String, by: UInt32
+    ) throws(StoreError) -> Redactor.Outcome {
+        var outcome = Redactor.Outcome()
         let redactor = Redactor(files, recorder, compression)
-        let ranges = selection.sequences.ranges
+        let ranges = sequences.ranges
         for start in stride(from: 0, to: ranges.count, by: RedactionRequest.rangeLimit) {
             let part = SequenceRanges(ranges[start..<min(ranges.count, start + RedactionRequest.rangeLimit)])
             let done = try redactor.run(
                 RedactionRequest(
-                    id: Hex.encode(entropy.bytes(8)), by: order.by, reason: order.reason, sequences: part))
+                    id: Hex.encode(entropy.bytes(8)), by: by, reason: reason, sequences: part))
             outcome.segments += done.segments
             outcome.traces += done.traces
         }
@@ -170,6 +185,7 @@ package struct Custody: Sendable {
         _ candidates: [Pruner.Candidate], by: UInt32, pause: (inout Custody) -> Void = { _ in }
     ) throws(StoreError) -> (removed: [Pruner.Candidate], bytes: UInt64) {
         let pruner = Pruner(files, recorder)
+        try pruner.finish()
         var removed: [Pruner.Candidate] = []
         var bytes: UInt64 = 0
         var left = candidates[...]
@@ -178,6 +194,7 @@ package struct Custody: Sendable {
             left = left.dropFirst(step.count)
             var free: [Pruner.Candidate] = []
             for candidate in step where try isFree(candidate.seal) { free.append(candidate) }
+            free = try withoutAccounts(free)
             bytes += try pruner.prune(free, by: by)
             removed += free
             pause(&self)
@@ -185,13 +202,76 @@ package struct Custody: Sendable {
         return (removed, bytes)
     }
 
-    private func isFree(_ seal: Seal) throws(StoreError) -> Bool {
+    func isFree(_ seal: Seal) throws(StoreError) -> Bool {
         let directory = LogDirectory(files)
         guard let segment = try scanning({ () throws(ReadError) in try directory.segment(seal.firstSequence) }) else {
             return false
         }
         let index = directory.index(segment)
         return segment.hasData && !holds.holds.contains { $0.mayMatch(seal, index) }
+    }
+
+    /// Leaves out segments with an event that accounts for what was erased from a segment that stays: without it the log
+    /// would not verify.
+    private func withoutAccounts(_ candidates: [Pruner.Candidate]) throws(StoreError) -> [Pruner.Candidate] {
+        let going = candidates.map { $0.seal.firstSequence..<$0.seal.endSequence }
+        var accounts: [(event: UInt64, erased: SequenceRanges)] = []
+        let log = log
+        try scanning { () throws(ReadError) in
+            try log.forEachTrace(.redacted) { event, trace in
+                if case .redacted(let redacted) = trace, going.contains(where: { $0.contains(event) }) {
+                    accounts.append((event, redacted.sequences))
+                }
+                return .next
+            }
+        }
+        guard !accounts.isEmpty else { return candidates }
+        var staying = SequenceRanges()
+        for (segment, seal) in try sealed() where segment.hasData {
+            let sequences = seal.firstSequence..<seal.endSequence
+            if !going.contains(sequences) { staying.insert(sequences) }
+        }
+        // An event accounts for what is before its own segment, so what stays there is known by then.
+        return zip(candidates, going).sorted { $0.1.lowerBound < $1.1.lowerBound }.filter { _, sequences in
+            let isNeeded = accounts.contains { event, erased in
+                sequences.contains(event) && erased.ranges.contains { !staying.clamped(to: $0).isEmpty }
+            }
+            if isNeeded { staying.insert(sequences) }
+            return !isNeeded
+        }.map(\.0)
+    }
+
+    // MARK: Archive
+
+    /// Notes that segments are in an archive: those that `sequences` hold whole.
+    ///
+    /// - Returns: whether any of them is new.
+    package mutating func noteArchived(
+        _ sequences: SequenceRanges, in place: String, by: UInt32
+    ) throws(StoreError) -> Bool {
+        let log = log
+        var known = SequenceRanges()
+        if case .archived(let archived)? = try scanning({ () throws(ReadError) in try log.newestTrace(.archived) }) {
+            known = archived
+        }
+        var (all, segments, events) = (known, UInt64(0), UInt64(0))
+        for (_, seal) in try sealed() {
+            let own = seal.firstSequence..<seal.endSequence
+            guard sequences.contains(own), !known.contains(own) else { continue }
+            all.insert(own)
+            segments += 1
+            events += seal.count
+        }
+        guard segments > 0 else { return false }
+        _ = try recorder.record([
+            OwnEvent.line(
+                action: Trace.Kind.archived.rawValue, status: "success", severity: "low",
+                details: [
+                    "segments": .number(segments), "events": .number(events), "archive": .text(place),
+                    "by": .number(UInt64(by)), "sequences": .ranges(all),
+                ])
+        ])
+        return true
     }
 
     // MARK: Compaction

@@ -40,10 +40,34 @@ package struct Pruner {
             bytes += try size(candidate.seal)
         }
         try account(for: candidates, sequences, bytes: bytes, by: by)
-        for candidate in candidates { try remove(candidate.seal) }
-        let files = files
-        try storing { () throws(IOFailure) in try files.syncDirectory(FileNames.segments) }
+        try remove(candidates.map(\.seal.firstSequence))
         return bytes
+    }
+
+    /// Removes what a crash or a failure has left beside the seals of segments that are pruned.
+    package func finish() throws(StoreError) {
+        let directory = LogDirectory(files)
+        let names = try names()
+        let left = try scanning { () throws(ReadError) in
+            try directory.segments().filter { segment in
+                guard segment.isSealed, !segment.hasData else { return false }
+                return names.contains { Self.isPart($0, of: segment.firstSequence) }
+            }
+        }
+        guard !left.isEmpty,
+            case .pruned(let pruned)? = try scanning({ () throws(ReadError) in
+                try AuditLog(directory).newestTrace(.pruned)
+            })
+        else { return }
+        let gone = try scanning { () throws(ReadError) in
+            var gone: [UInt64] = []
+            for segment in left {
+                guard let seal = try directory.seal(segment) else { continue }
+                if pruned.contains(seal.firstSequence..<seal.endSequence) { gone.append(seal.firstSequence) }
+            }
+            return gone
+        }
+        try remove(gone)
     }
 
     private func account(
@@ -71,19 +95,29 @@ package struct Pruner {
         }
     }
 
-    /// All files of a segment but its seal: also what recovery or a rewriting has left beside them. The data goes
-    /// first, so that an index without data is the only thing that a crash can leave.
-    private func remove(_ seal: Seal) throws(StoreError) {
+    /// All files of the segments but their seals: also what recovery or a rewriting has left beside them. Data without an
+    /// index would be damage, so the index goes when the other names are gone for certain.
+    private func remove(_ segments: [UInt64]) throws(StoreError) {
+        guard !segments.isEmpty else { return }
+        let names = try names().filter { name in segments.contains { Self.isPart(name, of: $0) } }
+        let isIndex = { (name: String) in FileNames.parse(name).map { $0.1 == .index } ?? false }
         let files = files
-        let data = FileNames.segment(seal.firstSequence, .data)
-        let sealName = FileNames.segment(seal.firstSequence, .seal)
-        let number = data.dropLast(FileNames.Part.data.rawValue.count)
         try storing { () throws(IOFailure) in
-            if try files.status(data) != nil { try files.remove(data) }
-            for name in try files.list(FileNames.segments) {
-                let path = "\(FileNames.segments)/\(name)"
-                if path.hasPrefix(number), path != sealName { try files.remove(path) }
+            for part in [names.filter { !isIndex($0) }, names.filter(isIndex)] {
+                for name in part { try files.remove("\(FileNames.segments)/\(name)") }
+                try files.syncDirectory(FileNames.segments)
             }
         }
+    }
+
+    private func names() throws(StoreError) -> [String] {
+        let files = files
+        return try storing { () throws(IOFailure) in try files.list(FileNames.segments) }
+    }
+
+    /// Whether a file is the segment's, in some way, and not its seal.
+    private static func isPart(_ name: String, of first: UInt64) -> Bool {
+        let seal = FileNames.segment(first, .seal).dropFirst(FileNames.segments.utf8.count + 1)
+        return name.hasPrefix(seal.dropLast(FileNames.Part.seal.rawValue.utf8.count)) && name != seal
     }
 }

@@ -108,7 +108,8 @@ struct SegmentRewrite {
     private func copy(
         _ replay: SegmentReplay, _ salts: inout Salts, to builder: inout SegmentBuilder, _ output: inout [UInt8]
     ) throws(FormatError) {
-        let names = replay.builder.modules.names
+        // Not from the numbers of the segment as it was: its table of classes may have had no more room.
+        var events = replay.events.makeIterator()
         var sequence = replay.builder.nextSequence - UInt64(replay.restored.count)
         try replay.lines.withBytes { bytes throws(FormatError) in
             for event in replay.restored {
@@ -117,7 +118,8 @@ struct SegmentRewrite {
                 // What its own time was must not show.
                 let timeBefore = max(builder.lastReceived, builder.header.created)
                 switch event.content {
-                case .event(var facts, let tokens):
+                case .event(_, let tokens):
+                    guard let facts = events.next()?.facts else { continue }
                     if let erasure = erasure(of: sequence) {
                         let leaf = salts.withSalt(of: sequence) { $0.map { leafHash(salt: $0, line: line) } }
                         guard let leaf else {
@@ -129,9 +131,9 @@ struct SegmentRewrite {
                         try append(redacted, timeBefore, to: &builder, &output)
                         continue
                     }
-                    facts.module = names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+                    let own = builder.numbered(facts, replay.modules, replay.classes)
                     try builder.append(
-                        stored: line, facts: facts, tokens: replay.tokens[tokens], received: event.received,
+                        stored: line, facts: own, tokens: replay.tokens[tokens], received: event.received,
                         to: &output)
                 case .erased(let leaf):
                     try builder.append(erased: line, leaf: leaf, received: timeBefore, to: &output)

@@ -232,6 +232,7 @@ package struct StoreCore {
         stamps.removeAll(keepingCapacity: true)
         Stamps.append(received: received, uid: submission.uid, pid: submission.pid, to: &stamps)
         var modules = [UInt16?](repeating: nil, count: batch.modules.count)
+        var classes = [UInt16?](repeating: nil, count: batch.classes.count)
         var tokenStart = 0
         for entry in batch.entries {
             defer { tokenStart += entry.tokenCount }
@@ -254,10 +255,19 @@ package struct StoreCore {
                     actions += try rotate(.modules, now: now)
                     start = builder.fileSize
                     modules = [UInt16?](repeating: nil, count: batch.modules.count)
+                    classes = [UInt16?](repeating: nil, count: batch.classes.count)
                 }
                 let number = name.withUnsafeBytes { builder.moduleNumber($0) }
                 modules[Int(facts.module)] = number
                 facts.module = number
+            }
+            if let number = classes[Int(facts.retentionClass)] {
+                facts.retentionClass = number
+            } else {
+                let encoded = batch.classes.names[Int(facts.retentionClass)]
+                let number = encoded.withUnsafeBytes { builder.classNumber($0) }
+                classes[Int(facts.retentionClass)] = number
+                facts.retentionClass = number
             }
             let sequence = builder.nextSequence
             let leaf = try append(

@@ -17,6 +17,7 @@ struct Cairn: ParsableCommand {
               cairn tail -f           # watch events come in
               cairn query -S today 'status=failed not tenant=acme'
               cairn verify --key-file genesis.vkey
+              cairn prove 42          # a file that proves event 42 to somebody who has no log
 
             EXIT STATUS
               0 done, found, verified; 1 nothing found, not verified; 64 wrong usage; 65 refused or damaged data; \
@@ -24,8 +25,10 @@ struct Cairn: ParsableCommand {
             """,
         version: EmbeddedDaemon.version,
         subcommands: [
-            Demo.self, HoldCommand.self, Init.self, QueryCommand.self, Redact.self, Rotate.self, Send.self, Status.self,
-            Sync.self, Tail.self, Verify.self,
+            AnchorCommand.self, Archive.self, CheckProof.self, CheckReceipt.self, Demo.self, HoldCommand.self,
+            Init.self,
+            Prove.self, QueryCommand.self, Redact.self, Retention.self, Rotate.self, Send.self, Status.self, Sync.self,
+            Tail.self, Verify.self,
         ])
 
     static func main() {

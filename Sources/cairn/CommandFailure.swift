@@ -1,3 +1,4 @@
+import CairnArchive
 import CairnDaemon
 import CairnFormat
 import CairnPlatform
@@ -23,6 +24,8 @@ struct CommandFailure: Error, Equatable {
         case let error as QuerySyntaxError: self.init(.usage, error.description)
         case let error as IOFailure: self.init(error)
         case let error as StoreError: self.init(error)
+        case let error as ArchiveError: self.init(error)
+        case let error as ConfigurationError: self.init(.configuration, error.description)
         case let error as FormatError: self.init(.data, error.description)
         case let error as DaemonError:
             self.init(ExitStatus(rawValue: error.code.rawValue) ?? .software, error.description)
@@ -40,6 +43,16 @@ struct CommandFailure: Error, Equatable {
         case .io: self.init(.inputOutput, error.description)
         case .format:
             self.init(.data, "\(error.description); \"cairn verify\" tells what is still good")
+        }
+    }
+
+    private init(_ error: ArchiveError) {
+        switch error.code {
+        case .notFound: self.init(.noInput, error.description)
+        case .denied, .locked: self.init(.noPermission, error.description)
+        case .changed, .tooLarge, .exists: self.init(.data, error.description)
+        case .unavailable: self.init(.unavailable, error.description)
+        case .invalid: self.init(.usage, error.description)
         }
     }
 

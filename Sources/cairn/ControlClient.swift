@@ -8,6 +8,8 @@ struct ControlClient {
         case holdAdd = "hold-add"
         case holdRelease = "hold-release"
         case redact
+        case retentionApply = "retention-apply"
+        case archived
     }
 
     /// What goes with a command.
@@ -99,6 +101,7 @@ struct ControlClient {
         case "bad_request": .usage
         case "refused": .negative
         case "damaged": .data
+        case "configuration": .configuration
         default: .unavailable
         }
     }

@@ -29,23 +29,14 @@ struct CursorFile {
     }
 }
 
-/// A file that was named on the command line, anywhere.
-enum FilePlace {
-    /// The directory of a file, and its name there.
-    static func open(_ path: String) throws -> (files: PosixFileSystem, name: String) {
-        guard let slash = path.lastIndex(of: "/") else { return (try PosixFileSystem(root: "."), path) }
-        let directory = slash == path.startIndex ? "/" : String(path[..<slash])
-        return (try PosixFileSystem(root: directory), String(path[path.index(after: slash)...]))
-    }
-
-    /// The contents of a small file that must be there.
-    static func contents(_ path: String, limit: Int) throws -> [UInt8] {
-        do {
-            let (files, name) = try open(path)
-            if let bytes = try files.contents(name, limit: limit) { return bytes }
-        } catch let error as IOFailure where error.isMissing {
-            // The directory is not there either; told below.
+extension FilePlace {
+    /// The contents of a small file that was named on the command line.
+    static func named(_ path: String, limit: Int) throws -> [UInt8] {
+        do throws(IOFailure) {
+            return try contents(path, limit: limit)
+        } catch {
+            guard error.isMissing else { throw error }
+            throw CommandFailure(.noInput, "there is no file \(path)")
         }
-        throw CommandFailure(.noInput, "there is no file \(path)")
     }
 }

@@ -25,6 +25,47 @@ struct LogOptions: ParsableArguments {
     }
 }
 
+/// Whom to trust.
+struct KeyOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The genesis key that was printed when the log was made.", valueName: "vkey"))
+    var key: String?
+
+    @Option(name: .long, help: ArgumentHelp("A file that holds that key.", valueName: "file"))
+    var keyFile: String?
+
+    func validate() throws {
+        if key != nil, keyFile != nil { throw ValidationError("--key and --key-file both give the key: name one.") }
+    }
+
+    /// The key; nil if none was given.
+    func verifierKey() throws -> VerifierKey? {
+        let text: String
+        if let key {
+            text = key
+        } else if let keyFile {
+            let bytes = try FilePlace.named(keyFile, limit: Limits.note)
+            text = String(decoding: bytes, as: UTF8.self)
+        } else {
+            return nil
+        }
+        do {
+            return try VerifierKey(String(text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }))
+        } catch {
+            throw CommandFailure(.usage, "\(keyFile ?? "--key"): \(SafeText.string(error.description))")
+        }
+    }
+
+    /// The key, where nothing can be said without one.
+    func requiredKey() throws -> VerifierKey {
+        guard let key = try verifierKey() else {
+            throw ValidationError("Give the key that is trusted, with --key or --key-file.")
+        }
+        return key
+    }
+}
+
 /// How to print events.
 struct OutputOptions: ParsableArguments {
     @Option(

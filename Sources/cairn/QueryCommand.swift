@@ -27,7 +27,7 @@ struct QueryCommand: ParsableCommand {
               0 found, 1 nothing found, 64 wrong filter, time or flag, 66 no log, 74 input/output error.
             """)
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var source: SourceOptions
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "What to look for; nothing finds everything.")
@@ -72,6 +72,9 @@ struct QueryCommand: ParsableCommand {
     var explain = false
 
     func validate() throws {
+        if follow, source.archive != nil {
+            throw ValidationError("an archive does not grow while it is read: leave out -f or --archive.")
+        }
         if follow, reverse { throw ValidationError("-f prints the oldest first: leave out -r.") }
         if follow, until != nil { throw ValidationError("-f waits for what is to come: leave out --until.") }
         if reverse, afterCursor != nil || cursorFile != nil {
@@ -88,7 +91,7 @@ struct QueryCommand: ParsableCommand {
         let file = cursorFile.map(CursorFile.init(path:))
         let cursor = try afterCursor ?? file?.read()
         query.after = cursor
-        let log = try log.open()
+        let log = try source.open()
         // Taken first: what comes while older events are printed is for the follower.
         let end = follow ? try log.endSequence() : 0
         let printer = EventPrinter(output.settings)

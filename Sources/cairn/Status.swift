@@ -16,6 +16,7 @@ struct Status: ParsableCommand {
 
     @OptionGroup var log: LogOptions
     @OptionGroup var control: ControlOptions
+    @OptionGroup var state: StateOptions
 
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
@@ -28,15 +29,26 @@ struct Status: ParsableCommand {
         if let client = try ControlClient(anyOf: control.paths(directory: log.path)) {
             let answer = try client.perform(.status)
             if json { return try Output.print(String(decoding: answer.line, as: UTF8.self)) }
-            let lines = answer.read { Status.describe($0, &times) }
+            let anchors = try anchorRows()
+            let lines = answer.read { Status.describe($0, &times, anchors) }
             return try Output.print(lines.joined(separator: "\n"))
         }
         let found = try DirectoryStatus(LogDirectory(path: log.path), path: log.path)
-        try Output.print(json ? found.json : found.text(&times))
+        try Output.print(json ? found.json : found.text(&times, anchorRows()))
+    }
+
+    /// How far the log was published elsewhere. Needs the right to read the log.
+    private func anchorRows() throws -> [(String, String)] {
+        guard let directory = try? LogDirectory(path: log.path) else { return [] }
+        return try AnchorCheck(directory).check(state.anchors(of: directory)).map { coverage in
+            ("anchored", AnchorReport.text(coverage, now: WallClock.now))
+        }
     }
 
     /// The daemon's answer in words. Fields of another version that are missing are left out.
-    static func describe(_ status: JSONSlice, _ times: inout TimeStyle) -> [String] {
+    static func describe(
+        _ status: JSONSlice, _ times: inout TimeStyle, _ anchors: [(String, String)] = []
+    ) -> [String] {
         var rows: [(String, String)] = []
         func add(_ title: String, _ value: String?) {
             if let value { rows.append((title, SafeText.string(value))) }
@@ -68,7 +80,7 @@ struct Status: ParsableCommand {
         add("rejected", count("rejected"))
         add("duplicates", count("duplicates"))
         add("identities", count("identities"))
-        return Rows.aligned(rows)
+        return Rows.aligned(rows + anchors)
     }
 }
 
@@ -103,17 +115,19 @@ struct DirectoryStatus {
     private var sealed: UInt64 { UInt64(segments.filter(\.isSealed).count) }
     private var lastSequence: UInt64? { endSequence > 0 ? endSequence - 1 : nil }
 
-    func text(_ times: inout TimeStyle) -> String {
-        Rows.aligned([
-            ("log", SafeText.string(origin.origin.name)),
-            ("directory", SafeText.string(path)),
-            ("daemon", "none answers"),
-            ("created", times.text(origin.created)),
-            ("events", lastSequence.map { "up to \(Figures.count($0))" } ?? "none yet"),
-            ("sealed", Figures.count(sealed, "segment")),
-            ("data", Figures.bytes(bytes)),
-            ("head", head.map { "signed \(times.text($0.time))" } ?? "missing"),
-        ]).joined(separator: "\n")
+    func text(_ times: inout TimeStyle, _ anchors: [(String, String)] = []) -> String {
+        Rows.aligned(
+            [
+                ("log", SafeText.string(origin.origin.name)),
+                ("directory", SafeText.string(path)),
+                ("daemon", "none answers"),
+                ("created", times.text(origin.created)),
+                ("events", lastSequence.map { "up to \(Figures.count($0))" } ?? "none yet"),
+                ("sealed", Figures.count(sealed, "segment")),
+                ("data", Figures.bytes(bytes)),
+                ("head", head.map { "signed \(times.text($0.time))" } ?? "missing"),
+            ] + anchors
+        ).joined(separator: "\n")
     }
 
     var json: String {

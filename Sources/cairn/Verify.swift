@@ -10,7 +10,7 @@ struct Verify: ParsableCommand {
         discussion: """
             Every byte is read, every event hashed, every signature checked. The log may be written meanwhile. Without \
             a key, the key is the one that the log itself names: that shows that the log agrees with itself, not that \
-            it is the log that it claims to be.
+            it is the log that it claims to be. What "cairn anchor" has published must still be a part of the log.
 
             EXAMPLES
               cairn verify --key-file genesis.vkey
@@ -21,15 +21,10 @@ struct Verify: ParsableCommand {
               0 VERIFIED; 1 any other verdict; 64 wrong usage, 66 no log or file, 74 input/output error.
             """)
 
-    @OptionGroup var log: LogOptions
+    @OptionGroup var source: SourceOptions
 
-    @Option(
-        name: .long,
-        help: ArgumentHelp("The genesis key that was printed when the log was made.", valueName: "vkey"))
-    var key: String?
-
-    @Option(name: .long, help: ArgumentHelp("A file that holds that key.", valueName: "file"))
-    var keyFile: String?
+    @OptionGroup var trust: KeyOptions
+    @OptionGroup var state: StateOptions
 
     @Option(
         name: .long,
@@ -50,7 +45,6 @@ struct Verify: ParsableCommand {
     var color = ColorChoice.auto
 
     func validate() throws {
-        if key != nil, keyFile != nil { throw ValidationError("--key and --key-file both give the key: name one.") }
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads wants a number from 1 to 1024.")
         }
@@ -59,12 +53,14 @@ struct Verify: ParsableCommand {
 
     func run() throws {
         let progress = ProgressLine(isShown: StandardStream.error.isTerminal && !quiet)
-        let options = VerifyOptions(
-            genesisKey: try genesisKey(), checkpoint: try olderCheckpoint(), threads: threads,
+        var options = VerifyOptions(
+            genesisKey: try trust.verifierKey(), checkpoint: try olderCheckpoint(), threads: threads,
             progress: { done, total in
                 progress.update { "verifying: \(Figures.bytes(done)) of \(Figures.bytes(total))" }
             })
-        let directory = try openDirectory()
+        options.isArchive = source.archive != nil
+        let directory = try options.isArchive ? source.openDirectory() : openDirectory()
+        if !options.isArchive { options.anchors = state.anchors(of: directory) }
         let watch = Stopwatch()
         let verification = try Verifier(directory, options: options).run()
         let elapsed = watch.elapsed
@@ -82,32 +78,16 @@ struct Verify: ParsableCommand {
     /// Not through `LogDirectory(path:)`: that refuses a log whose origin is gone, and here that is a finding.
     private func openDirectory() throws -> LogDirectory {
         do throws(IOFailure) {
-            return LogDirectory(try PosixFileSystem(root: log.path))
+            return LogDirectory(try PosixFileSystem(root: source.log.path))
         } catch {
             guard error.isMissing else { throw error }
             throw CommandFailure(
-                .noInput, "there is no directory \(log.path): name another with -D, or make a log with \"cairn init\"")
-        }
-    }
-
-    private func genesisKey() throws -> VerifierKey? {
-        let text: String
-        if let key {
-            text = key
-        } else if let keyFile {
-            let bytes = try FilePlace.contents(keyFile, limit: Limits.note)
-            text = String(decoding: bytes, as: UTF8.self)
-        } else {
-            return nil
-        }
-        do {
-            return try VerifierKey(String(text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }))
-        } catch {
-            throw CommandFailure(.usage, "\(keyFile ?? "--key"): \(SafeText.string(error.description))")
+                .noInput,
+                "there is no directory \(source.log.path): name another with -D, or make a log with \"cairn init\"")
         }
     }
 
     private func olderCheckpoint() throws -> [UInt8]? {
-        try checkpoint.map { try FilePlace.contents($0, limit: Limits.note) }
+        try checkpoint.map { try FilePlace.named($0, limit: Limits.note) }
     }
 }

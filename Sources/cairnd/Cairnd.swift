@@ -92,13 +92,8 @@ struct Cairnd: AsyncParsableCommand {
     }
 
     private static func read(_ path: String) throws(DaemonError) -> (name: String, bytes: [UInt8]) {
-        let slash = path.lastIndex(of: "/")
-        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
-        let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
         do throws(IOFailure) {
-            guard let bytes = try PosixFileSystem(root: directory).contents(name, limit: Configuration.largestFile)
-            else { throw IOFailure(operation: "open", path: path, code: 2) }
-            return (path, bytes)
+            return (path, try FilePlace.contents(path, limit: Configuration.largestFile))
         } catch {
             throw DaemonError(.configuration, "\(error)")
         }

@@ -18,7 +18,7 @@ struct ArgumentTests {
         let command = try parse(
             QueryCommand.self, "query", "-D", "/log", "-S", "-1h", "--until", "@1795250352", "-n5", "-r", "-o",
             "json-pretty", "--utc", "--explain", "module=a", "status=failed")
-        #expect(command.log.path == "/log")
+        #expect(command.source.log.path == "/log")
         #expect(command.lines == EventLimit(5))
         #expect(command.reverse && command.explain && command.output.utc && !command.follow)
         #expect(command.output.output == .jsonPretty)

@@ -31,7 +31,7 @@ struct CursorFileTests {
     func missing() throws {
         let directory = try TestDirectory()
         for path in ["\(directory.path)/none", "\(directory.path)/no/where"] {
-            let error = #expect(throws: CommandFailure.self) { try FilePlace.contents(path, limit: 10) }
+            let error = #expect(throws: CommandFailure.self) { try FilePlace.named(path, limit: 10) }
             #expect(error?.status == .noInput)
         }
     }

@@ -238,26 +238,7 @@ extension TokenField {
     }
 }
 
-@Suite struct ModuleTableTests {
-    @Test func numbersInOrderOfAppearance() {
-        var table = ModuleTable()
-        for number in 0..<2000 {
-            let name = Array("module\(number)".utf8)
-            check(name.withUnsafeBytes { table.find($0) } == nil)
-            check(name.withUnsafeBytes { table.insert($0) } == UInt16(number))
-        }
-        for number in 0..<2000 {
-            let name = Array("module\(number)".utf8)
-            check(name.withUnsafeBytes { table.insert($0) } == UInt16(number))
-            check(name.withUnsafeBytes { table.find($0) } == UInt16(number))
-            check(table.names[number] == name)
-        }
-        #expect(table.count == 2000)
-        table.removeAll()
-        #expect(table.count == 0)
-        #expect(Array("module0".utf8).withUnsafeBytes { table.find($0) } == nil)
-    }
-
+@Suite struct EventBatchTests {
     @Test func batchIsFullWithTheModulesOfASegment() throws {
         var batch = EventBatch()
         let parser = try EventParser()
@@ -269,5 +250,22 @@ extension TokenField {
         batch.removeAll()
         #expect(!batch.isFull)
         #expect(batch.isEmpty)
+    }
+
+    @Test func batchIsFullWithTheRetentionClassesOfASegment() throws {
+        var batch = EventBatch()
+        let parser = try EventParser()
+        // The class of no fields is always there.
+        for number in 1..<Limits.classes {
+            #expect(!batch.isFull)
+            Array("{\"action\":\"a\",\"module\":\"m\",\"tenant\":\"t\(number)\"}".utf8).padded {
+                _ = parser.parse(.whole($0), uid: 1000, into: &batch)
+            }
+        }
+        #expect(batch.isFull)
+        #expect(batch.classes.count == Limits.classes)
+        batch.removeAll()
+        #expect(!batch.isFull)
+        #expect(batch.classes.names == [[0, 0, 0, 0]])
     }
 }

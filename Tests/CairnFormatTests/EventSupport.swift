@@ -80,6 +80,8 @@ struct EventGenerator {
         sometimes("\"target\":{\"type\":\"invoice\",\"id\":\(random.element(["1", "\"2\"", "null"]))}")
         sometimes("\"ip_address\":\"10.0.\(random.below(4)).\(random.below(256))\"")
         sometimes("\"tenant\":\"\(random.element(["acme", "globex"]))\"")
+        sometimes("\"classification\":\"\(random.element(["PUBLIC", "INTERNAL", "secret"]))\"")
+        sometimes("\"compliance\":[\(random.element(["", "\"SOC2\"", "\"SOC2\",\"GDPR\"", "5"]))]")
         sometimes("\"session_id\":\"s\(random.below(1000))\"")
         random.shuffle(&fields)
         // Long details repeat themselves: random letters would cost more than what is tested.

@@ -29,8 +29,7 @@ struct TestSegment {
         Stamps.append(received: clock, uid: 1000, pid: 7, to: &stamps)
         for (index, entry) in batch.entries.enumerated() {
             let stored = batch.stored(index, sequence: builder.nextSequence, received: clock)
-            var facts = entry.facts
-            facts.module = batch.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+            let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
             let line = batch.line(index)
             let leaf = try line.exactly { line throws(FormatError) in
                 try stamps.withBytes { stamps throws(FormatError) in
@@ -80,8 +79,7 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
         for line in lines.dropLast().split(separator: 10, omittingEmptySubsequences: false) {
             let tokenStart = tokens.count
             let event = try Array(line).padded { try reader.read($0, tokens: &tokens) }
-            var facts = event.facts
-            facts.module = reader.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+            let facts = builder.numbered(event.facts, reader.modules, reader.classes)
             events.append(
                 .init(
                     range: start..<(start + line.count),
@@ -295,5 +293,61 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
         let read = try SegmentIndex(index)
         #expect(read.modules.count == Limits.modules)
         #expect((0..<1024).allSatisfy { read.spans[0].modules.contains($0) })
+    }
+
+    /// 1,023 classes and one for all others, which may have been there before. A reader of the file comes to the same.
+    @Test(arguments: [
+        (1000, false), (1023, false), (1024, false), (1500, false), (1022, true), (1023, true), (1500, true),
+    ])
+    func retentionClassesHaveALimit(_ count: Int, _ beginsWithUnknown: Bool) throws {
+        var segment = try TestSegment(try Fixture.header())
+        func event(_ fields: String) -> [UInt8] { Array("{\"action\":\"a\",\"module\":\"m\",\(fields)}".utf8) }
+        if beginsWithUnknown { try segment.append([event("\"tenant\":1,\"classification\":1,\"compliance\":1")]) }
+        let tenants = (0..<count).map { event("\"tenant\":\"t\($0)\"") }
+        try segment.append(tenants)
+        try segment.closeBlock(durable: 0)
+        try segment.append([tenants[count - 1], tenants[0]])
+        try segment.closeBlock(durable: 0)
+        let (_, file) = try segment.finish()
+        var reader = try restored(segment.file)
+        #expect(reader.finish(reason: .request, nextKey: try Fixture.signer(2).verifier).index == file)
+
+        let index = try SegmentIndex(file)
+        let extra = beginsWithUnknown ? 1 : 0
+        let named = min(count, 1023 - extra)
+        #expect(index.classes.compactMap(\.tenant) == (0..<named).map { "t\($0)" })
+        #expect(index.classes.count == named + (beginsWithUnknown || count > named ? 1 : 0))
+        #expect(index.classes.filter(\.isUnknown).count == index.classes.count - named)
+        let first = try #require(index.tallies.first { index.retentionClass(of: $0).tenant == "t0" })
+        #expect(first.count == 2)
+        let unknown = index.tallies.first { index.retentionClass(of: $0).isUnknown }
+        let beyond = count - named + (count > named ? 1 : 0) + extra
+        #expect(unknown?.count ?? 0 == UInt64(beyond))
+        #expect(index.tallies.reduce(0) { $0 + $1.count } == index.count)
+    }
+
+    /// Against the stored lines, read by another parser.
+    @Test func talliesCountTheLines() throws {
+        var segment = try Self.segment(0, .isal, SeededRandom())
+        let index = try SegmentIndex(segment.finish().index)
+        var counts: [String: UInt64] = [:]
+        for line in segment.expected {
+            let object = try jsonObject(line)
+            let module = (object["module"] as? String).flatMap { isModuleName($0.utf8) ? $0 : nil } ?? "?"
+            let tags = object["compliance"].map { ($0 as? [String])?.sorted().joined(separator: "+") ?? "unknown" }
+            let name = object["classification"] as? String
+            counts[
+                [module, object["tenant"] as? String ?? "", name == "secret" ? "unknown" : name ?? "", tags ?? ""]
+                    .joined(separator: " "), default: 0] += 1
+        }
+        for tally in index.tallies {
+            let value = index.retentionClass(of: tally)
+            let tags = value.isComplianceUnknown ? "unknown" : value.compliance.joined(separator: "+")
+            let name = value.isClassificationUnknown ? "unknown" : value.classification ?? ""
+            let key = [index.moduleName(of: tally) ?? "", value.tenant ?? "", name, tags].joined(separator: " ")
+            check(counts.removeValue(forKey: key) == tally.count, key)
+            check(tally.leastReceived <= tally.greatestReceived)
+        }
+        #expect(counts.isEmpty)
     }
 }

@@ -21,7 +21,7 @@ private func header(_ events: ArraySlice<Fact>, first: UInt64) -> BlockHeader {
 }
 
 /// The index of these events, and the blocks with their offsets.
-private func build(_ events: [Fact], modules: ModuleTable) -> (
+private func build(_ events: [Fact], modules: NameTable, classes: NameTable = classes(1)) -> (
     file: [UInt8], blocks: [(BlockHeader, UInt64, Range<Int>)]
 ) {
     var builder = IndexBuilder()
@@ -36,22 +36,37 @@ private func build(_ events: [Fact], modules: ModuleTable) -> (
         offset += UInt64(header.memberSize)
         start = index + 1
     }
-    return (builder.finish(firstSequence: 1000, count: UInt64(events.count), modules: modules), blocks)
+    let file = builder.finish(
+        firstSequence: 1000, count: UInt64(events.count), modules: modules, classes: classes)
+    return (file, blocks)
 }
 
-private func modules(_ count: Int) -> ModuleTable {
-    var table = ModuleTable()
+private func modules(_ count: Int) -> NameTable {
+    var table = NameTable()
     for number in 0..<count { _ = Array("module\(number)".utf8).withUnsafeBytes { table.insert($0) } }
     return table
 }
 
+/// Classes of no fields, of tenant `t1`, of tenant `t2` …
+private func classes(_ count: Int) -> NameTable {
+    var table = NameTable()
+    for number in 0..<count {
+        let tenant = number == 0 ? "" : "t\(number)"
+        _ = ([0, 0, 0, UInt8(tenant.utf8.count)] + tenant.utf8).withUnsafeBytes { table.insert($0) }
+    }
+    return table
+}
+
 @Suite struct SegmentIndexTests {
-    private static func events(_ random: inout SeededRandom, sizes: [UInt32], perBlock: Int, modules: Int) -> [Fact] {
+    private static func events(
+        _ random: inout SeededRandom, sizes: [UInt32], perBlock: Int, modules: Int, classes: Int = 1
+    ) -> [Fact] {
         var events: [Fact] = []
         for size in sizes {
             for number in 0...random.below(perBlock) {
                 var event = Fact()
                 event.facts.module = UInt16(random.below(modules))
+                event.facts.retentionClass = UInt16(random.below(classes))
                 event.facts.status = random.element(EventStatus.allCases)
                 event.facts.severity = random.element(EventSeverity.allCases)
                 event.facts.hasID = random.below(2) == 0
@@ -87,12 +102,16 @@ private func modules(_ count: Int) -> ModuleTable {
         for _ in 0..<12 {
             let table = modules(random.element([1, 3, 70, 1024]))
             let sizes = (0..<random.below(20)).map { _ in UInt32(1 + random.below(200_000)) }
-            let events = Self.events(&random, sizes: sizes, perBlock: 30, modules: table.count)
-            let (file, blocks) = build(events, modules: table)
+            let classes = classes(random.element([1, 3, 1024]))
+            let events = Self.events(
+                &random, sizes: sizes, perBlock: 30, modules: table.count, classes: classes.count)
+            let (file, blocks) = build(events, modules: table, classes: classes)
             let index = try SegmentIndex(file)
             #expect((index.firstSequence, index.count) == (1000, UInt64(events.count)))
             #expect(index.modules.names == table.names)
             try Self.compareCells(index, events)
+            #expect(index.classes == (try classes.names.map { try RetentionClass.decoding($0) }))
+            Self.compareTallies(index, events)
             var block = 0
             for span in index.spans {
                 let own = blocks[block..<(block + Int(span.blocks))]
@@ -121,6 +140,21 @@ private func modules(_ count: Int) -> ModuleTable {
         }
         let order = cells.map { ($0.hour, $0.module, $0.status, $0.severity) }
         check(zip(order, order.dropFirst()).allSatisfy { $0 < $1 })
+    }
+
+    private static func compareTallies(_ index: SegmentIndex, _ events: [Fact]) {
+        let groups = Dictionary(grouping: events) { UInt32($0.facts.module) << 16 | UInt32($0.facts.retentionClass) }
+        #expect(
+            index.tallies.map { UInt32($0.module) << 16 | UInt32($0.retentionClass) } == groups.keys.sorted())
+        for tally in index.tallies {
+            let own = groups[UInt32(tally.module) << 16 | UInt32(tally.retentionClass)] ?? []
+            check(tally.count == UInt64(own.count))
+            check(tally.leastReceived == own.map(\.received).min())
+            check(tally.greatestReceived == own.map(\.received).max())
+            check(index.moduleName(of: tally) == "module\(tally.module)")
+            let tenant = tally.retentionClass == 0 ? nil : "t\(tally.retentionClass)"
+            check(index.retentionClass(of: tally).tenant == tenant)
+        }
     }
 
     private static func compare(
@@ -169,7 +203,77 @@ private func modules(_ count: Int) -> ModuleTable {
             #expect(cells.first?.count == 3)
         } else {
             #expect(file.count < 1000)
+            #expect(index.tallies.map(\.count) == [UInt64(events.count)])
         }
+    }
+
+    /// Pairs of module and class beyond 16,383 are counted in one row more, of a class of which nothing is known.
+    @Test(arguments: [(16_382, false), (16_383, false), (16_384, true), (17_408, true)])
+    func tooManyTallies(_ count: Int, _ hasRest: Bool) throws {
+        var events = (0..<count).map { number in
+            var event = Fact(received: Time(nanoseconds: Int64(number)))
+            (event.facts.module, event.facts.retentionClass) = (UInt16(number % 1024), UInt16(number / 1024))
+            return event
+        }
+        // A pair that has its row counts on.
+        events.append(events[0])
+        events[events.count - 1].received = Time(nanoseconds: Int64(count))
+        events[events.count - 1].blockSize = 1000
+        let index = try SegmentIndex(build(events, modules: modules(1024), classes: classes(17)).file)
+        #expect(index.tallies.count == min(count, 16_384))
+        #expect(index.tallies.reduce(0) { $0 + $1.count } == UInt64(events.count))
+        #expect((index.tallies[0].count, index.tallies[0].greatestReceived) == (2, Time(nanoseconds: Int64(count))))
+        #expect(index.classes.count == (hasRest ? 18 : 17))
+        let last = try #require(index.tallies.last)
+        #expect((last.module == IndexTally.anyModule) == hasRest)
+        #expect((index.moduleName(of: last) == nil) == hasRest)
+        #expect(index.retentionClass(of: last).isUnknown == hasRest)
+        if hasRest {
+            #expect(last.count == UInt64(count - 16_383))
+            #expect(last.leastReceived == events[16_383].received)
+            #expect(last.greatestReceived == events[count - 1].received)
+        }
+    }
+
+    /// The row for the rest stands only in a full table, and is of a class of which nothing is known.
+    @Test func forgedRest() throws {
+        var events = (0..<16_384).map { number in
+            var event = Fact()
+            (event.facts.module, event.facts.retentionClass) = (UInt16(number % 1024), UInt16(number / 1024))
+            return event
+        }
+        events[events.count - 1].blockSize = 1000
+        func code(_ file: [UInt8], _ change: (inout [UInt8]) -> Void) -> FormatError.Code? {
+            var file = file
+            change(&file)
+            file.removeLast(4)
+            file.append(littleEndian: Checksum.crc32c(file))
+            return errorCode { _ = try SegmentIndex(file) }
+        }
+        let full = build(events, modules: modules(1024), classes: classes(17)).file
+        let row = full.count - 4 - 32 - 32
+        #expect(full[row] == 0xFF && full[row + 1] == 0xFF && full[row + 2] == 17)
+        #expect(code(full) { _ in } == nil)
+        #expect(code(full) { $0[row + 2] = 16 } == .malformed)
+        #expect(code(full) { $0[row + 2] = 18 } == .malformed)
+        #expect(code(full) { $0[row + 1] = 0xFE } == .malformed)
+        events = [Fact(), Fact(blockSize: 1000)]
+        events[1].facts.module = 1
+        var unknown = NameTable()
+        _ = RetentionClass.unknown.withUnsafeBytes { unknown.insert($0) }
+        let small = build(events, modules: modules(2), classes: unknown).file
+        #expect(code(small) { _ in } == nil)
+        #expect(code(small) { ($0[small.count - 68], $0[small.count - 67]) = (0xFF, 0xFF) } == .malformed)
+    }
+
+    @Test func classesStandOnce() throws {
+        var file = build([Fact(blockSize: 1000)], modules: modules(1), classes: classes(3)).file
+        let place = 64 + 8 + 4
+        #expect(Array(file[place..<(place + 6)]) == [0, 0, 0, 2, 0x74, 0x31])
+        file[place + 5] = 0x32
+        file.removeLast(4)
+        file.append(littleEndian: Checksum.crc32c(file))
+        #expect(errorCode { _ = try SegmentIndex(file) } == .malformed)
     }
 
     @Test func everyByteCounts() throws {
@@ -189,15 +293,21 @@ private func modules(_ count: Int) -> ModuleTable {
             (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (32, 4, .malformed),
             (33, 8, .malformed),
             (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
-            (48, 8, .truncated), (48, 200, .malformed), (63, 0x30, .malformed), (72 + 78, 1, .malformed),
-            (72 + 80, 1, .malformed), (72 + 84, 0xFF, .malformed), (72 + 88, 1, .malformed),
-            (72 + 224 + 12, 1, .malformed), (72 + 224 + 16, 0, .malformed),
+            (48, 0, .malformed), (49, 5, .malformed), (52, 5, .malformed), (56, 2, .malformed), (58, 1, .malformed),
+            (60, 1, .malformed), (63, 1, .malformed),
+            (64, 8, .malformed), (64, 200, .malformed), (79, 0x30, .malformed),
+            (88, 8, .malformed), (89, 1, .malformed), (91, 1, .malformed),
+            (92 + 78, 1, .malformed), (92 + 80, 1, .malformed), (92 + 84, 0xFF, .malformed), (92 + 88, 1, .malformed),
+            (92 + 224 + 12, 1, .malformed), (92 + 224 + 16, 0, .malformed),
+            (388, 1, .malformed), (388 + 2, 1, .malformed), (388 + 4, 1, .malformed), (388 + 7, 1, .malformed),
+            (388 + 8, 0, .malformed), (388 + 8, 2, .malformed), (388 + 15, 0x80, .malformed), (388 + 16, 1, .malformed),
+            (388 + 31, 0x80, .malformed), (388 + 64, 0, .malformed), (388 + 64, 3, .malformed),
         ] as [(Int, UInt8, FormatError.Code)])
     func forgedFilesAreRefused(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }
         var file = build(events, modules: modules(3)).file
-        #expect(file.count == 48 + 3 * 8 + 224 + 3 * 24 + 32 + 4)
+        #expect(file.count == 64 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 4)
         file[offset] = file[offset] == value ? value ^ 1 : value
         file.removeLast(4)
         file.append(littleEndian: Checksum.crc32c(file))
@@ -208,7 +318,7 @@ private func modules(_ count: Int) -> ModuleTable {
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }
         var file = build(events, modules: modules(3)).file
-        let cells = 48 + 3 * 8 + 224
+        let cells = 64 + 3 * 8 + 4 + 224
         let (first, second) = (Array(file[cells..<(cells + 24)]), Array(file[(cells + 24)..<(cells + 48)]))
         for order in [second + first, first + first] {
             file.replaceSubrange(cells..<(cells + 48), with: order)
@@ -219,10 +329,11 @@ private func modules(_ count: Int) -> ModuleTable {
     }
 
     @Test func emptyIndex() throws {
-        let index = try SegmentIndex(build([], modules: ModuleTable()).file)
+        let index = try SegmentIndex(build([], modules: NameTable()).file)
         #expect(index.spans.isEmpty)
         #expect(index.cells == [])
         #expect(index.modules.count == 0)
+        #expect(index.tallies.isEmpty)
     }
 
     @Test func moduleBits() {

@@ -103,8 +103,10 @@ import Testing
             #expect(tokens[...] == batch.tokens(index))
             #expect(event.identity == entry.identity)
             #expect(reader.modules.names[Int(event.facts.module)].text == batch.module(index))
+            let retentionClass = reader.classes.names[Int(event.facts.retentionClass)]
+            #expect(retentionClass == batch.classes.names[Int(entry.facts.retentionClass)])
             var facts = event.facts
-            facts.module = entry.facts.module
+            (facts.module, facts.retentionClass) = (entry.facts.module, entry.facts.retentionClass)
             #expect(facts == entry.facts, "\(stored.text)")
             #expect(event.time == entry.facts.time ?? Fixture.time)
         }
@@ -138,5 +140,25 @@ import Testing
         #expect(reader.modules.count == 0)
         try read("one.more")
         #expect(reader.modules.names.map(\.text) == ["one.more"])
+    }
+
+    /// A segment may have any number of classes; a block has not more than it has lines.
+    @Test func aTableOfClassesIsGoodForOneBlock() throws {
+        let reader = try StoredEventReader()
+        func read(_ tenant: String) throws -> UInt16 {
+            var tokens: [UInt64] = []
+            let batch = try EventBatch.parsing("{\"action\":\"a\",\"module\":\"m\",\"tenant\":\"\(tenant)\"}")
+            let event = try batch.stored(sequence: 1).padded { try reader.read($0, tokens: &tokens) }
+            return event.facts.retentionClass
+        }
+        for number in 1..<2000 { #expect(try read("t\(number)") == number) }
+        #expect(try read("") == 0)
+        reader.beginBlock()
+        #expect(reader.classes.count == 1)
+        #expect(reader.modules.count == 1)
+        #expect(try read("t7") == 1)
+        #expect(try read("") == 0)
+        reader.beginSegment()
+        #expect((reader.classes.count, reader.modules.count) == (1, 0))
     }
 }

@@ -217,5 +217,9 @@ struct LogVector: Codable {
         #expect(read.count == 5)
         #expect(read.spans.map(\.blocks) == [2])
         #expect(read.modules.names.map(\.text) == ["authentication", "reporting", "user_management", "system"])
+        #expect(read.classes.map(\.tenant) == [nil, "acme", "acme"])
+        #expect(read.classes.map(\.classification) == [nil, nil, "INTERNAL"])
+        #expect(read.classes.map(\.compliance) == [[], [], ["GDPR", "SOC2"]])
+        #expect(read.tallies.map(\.count) == [1, 1, 1, 1, 1])
     }
 }

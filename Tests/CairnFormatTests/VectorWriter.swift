@@ -30,7 +30,8 @@ extension LogVector {
                         lines: [
                             "not JSON",
                             "{\"action\":\"logout\",\"module\":\"authentication\",\"severity\":\"low\","
-                                + "\"n\":1e999,\"details\":\"größe \\ud83d\\ude00\"}",
+                                + "\"n\":1e999,\"details\":\"größe \\ud83d\\ude00\",\"tenant\":\"acme\","
+                                + "\"compliance\":[\"SOC2\",\"GDPR\"],\"classification\":\"INTERNAL\"}",
                         ]),
                 ]),
             Segment(

@@ -7,7 +7,7 @@ import Testing
 /// That the checks can fail: a property that always holds finds nothing.
 @Suite struct PropertyTests {
     private static let line =
-        #"{"action":"a","module":"m","timestamp":"2026-11-21T07:39:12Z","status":"failed","id":"1"}"#
+        #"{"action":"a","module":"m","timestamp":"2026-11-21T07:39:12Z","status":"failed","id":"1","tenant":"t"}"#
 
     private func batch(_ line: String = line) throws -> EventBatch {
         var batch = EventBatch()
@@ -56,7 +56,7 @@ import Testing
 
     /// What a writer may say wrongly about an event, or do to its line.
     enum Lie: CaseIterable {
-        case time, status, severity, hasID, opaque, identity, brace, token, value, lineFeed, stamps
+        case time, status, severity, hasID, opaque, retentionClass, identity, brace, token, value, lineFeed, stamps, own
 
         func tell(_ batch: inout EventBatch) {
             switch self {
@@ -65,6 +65,7 @@ import Testing
             case .severity: batch.entries[0].facts.severity = .low
             case .hasID: batch.entries[0].facts.hasID = false
             case .opaque: batch.entries[0].facts.opaque = 2
+            case .retentionClass: batch.entries[0].facts.retentionClass = 0
             case .identity: batch.entries[0].identity = nil
             case .brace: batch.entries[0].brace = 0
             case .token: batch.tokens[0] ^= 1
@@ -72,6 +73,9 @@ import Testing
             case .lineFeed: batch.bytes[11] = 0x0A
             case .stamps:
                 batch.extraStamps = Array("\"_uid\"".utf8)
+                batch.entries[0].extra = batch.extraStamps.indices
+            case .own:
+                batch.extraStamps = Array("\"_own\":true,".utf8)
                 batch.entries[0].extra = batch.extraStamps.indices
             }
         }

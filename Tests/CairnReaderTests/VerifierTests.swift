@@ -193,7 +193,7 @@ struct VerifierTests {
         let keys: Set = [
             "verdict", "events", "segments", "first_seq", "last_seq", "first_bad_seq", "findings", "notes", "origin",
             "sealed_through", "signed_through", "committed_through", "head_time", "checkpoint_size", "extends", "bytes",
-            "key_given",
+            "key_given", "anchored_through", "anchor_time",
         ]
         #expect(Set(object.keys) == keys)
         #expect(object["verdict"] as? String == "TAMPERED")

@@ -162,7 +162,7 @@ extension EndToEnd {
             #expect(try control.text() == #"{"ok":false,"code":"bad_request","message":"there is no command \"fly\""}"#)
             #expect(try control.text()?.hasPrefix(#"{"ok":true,"durable_seq":"#) == true)
             let request =
-                #"{"ok":false,"code":"bad_request","message":"a request is {\"command\":\"status|rotate|sync\"}"}"#
+                #"{"ok":false,"code":"bad_request","message":"a request is a JSON object: {\"command\":\"status\"}"}"#
             #expect(try control.text() == request)
             #expect(try control.text() == request)
             let status = try #require(try control.line())

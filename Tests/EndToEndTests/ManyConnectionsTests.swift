@@ -116,9 +116,9 @@ extension EndToEnd {
             }
             let dripping = try Drip(try connect(), event("drip") + event("drip"))
             var deaf = try connect()
-            // Each is answered with as many bytes.
+            // Each is answered with as many bytes, all together more than the daemon takes of one client.
             let token = String(repeating: "x", count: 1000)
-            let flood = Array(String(repeating: "{\"_sync\":\"\(token)\"}\n", count: 2000).utf8)
+            let flood = Array(String(repeating: "{\"_sync\":\"\(token)\"}\n", count: 8000).utf8)
             var rest = deaf.map { _ in (Array(hello.utf8) + flood)[...] }
             var waits = 0
             while waits < 50, rest.contains(where: { !$0.isEmpty }) {

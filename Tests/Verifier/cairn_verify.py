@@ -5,8 +5,9 @@ Written from the format article (Format.md, version 1), C2SP signed-note and tlo
 alone, and sharing no code with Cairn. It reads a log and never writes. It favours being read over being fast.
 
     python3 cairn_verify.py DIR [--key GENESIS_VKEY] [--checkpoint FILE] [--json]
+    python3 cairn_verify.py check-proof FILE --key VKEY [--witness VKEY]... [--quorum N]
 
-Exit status: 0 VERIFIED, 1 any other verdict, 64 wrong usage, 66 no such input.
+Exit status: 0 VERIFIED, 1 any other verdict, 64 wrong usage, 65 a file that is no proof, 66 no such input.
 """
 
 from __future__ import annotations
@@ -487,6 +488,7 @@ class Event:
     has_id: bool
     opaque: int
     tokens: list[int]
+    retention: bytes = bytes(4)
 
 
 def levels(line: bytes) -> int:
@@ -539,7 +541,7 @@ def read_event(line: bytes, seq: int) -> Event:
         received, received if time is None else time,
         module if isinstance(module, str) and MODULE.fullmatch(module) else "?",
         place(STATUSES, event.get("status")), place(SEVERITIES, event.get("severity")), event.get("id") is not None,
-        opaque, tokens)
+        opaque, tokens, retention_class(event))
 
 
 # ---------------------------------------------------------------- the index
@@ -550,6 +552,10 @@ STATUSES = ("success", "failed", "warning", "info")
 SEVERITIES = ("low", "medium", "high", "critical")
 HOUR = 3_600_000_000_000
 CELLS = 65_536
+CLASSES, TALLIES = 1024, 16_384
+TAGS, TAG_LENGTH, TENANT_LENGTH = 16, 32, 128
+CLASSIFICATIONS = ("PUBLIC", "INTERNAL", "CONFIDENTIAL", "RESTRICTED", "TOP_SECRET")
+UNKNOWN_CLASS = bytes([7, 0, 0, 0])
 FILTER_BLOCKS = 1024
 FILTER_SALTS = (0x47B6137B, 0x44974D91, 0x8824AD5B, 0xA2B7289D, 0x705495C7, 0x2DF1424B, 0x9EFC4947, 0x5C6BFB31)
 PRIMES = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0x85EBCA77C2B2AE63, 0x27D4EB2F165667C5)
@@ -559,6 +565,27 @@ M64 = 2**64 - 1
 def place(names: tuple, value) -> int:
     """The number of a value in a list, from 1; 0 if it is not there."""
     return names.index(value) + 1 if isinstance(value, str) and value in names else 0
+
+
+def retention_class(event: Members) -> bytes:
+    """What rules of retention ask of an event: classification, compliance tags and tenant."""
+    def sized(text: str) -> bytes:
+        return bytes([len(text.encode())]) + text.encode()
+
+    flags, tenant, classification = 0, event.get("tenant"), event.get("classification")
+    tags = event.get("compliance")
+    if tenant is not None and not (isinstance(tenant, str) and len(tenant.encode()) <= TENANT_LENGTH):
+        flags, tenant = flags | 1, None
+    if classification is not None and not place(CLASSIFICATIONS, classification):
+        flags, classification = flags | 2, None
+    if tags is not None:
+        # An object is a list here, too.
+        good = type(tags) is list and all(isinstance(tag, str) and len(tag.encode()) <= TAG_LENGTH for tag in tags)
+        if not good or len(set(tags)) > TAGS:
+            flags, tags = flags | 4, None
+    sorted_tags = sorted({sized(tag)[1:] for tag in tags or []})
+    return (bytes([flags]) + sized(classification or "") + bytes([len(sorted_tags)])
+            + b"".join(bytes([len(tag)]) + tag for tag in sorted_tags) + sized(tenant or ""))
 
 
 def xxh64(data: bytes, seed: int) -> int:
@@ -641,6 +668,7 @@ class Index:
 
     def __init__(self, first: int):
         self.first, self.spans, self.modules, self.cells = first, [], {}, Counter()
+        self.classes, self.tallies = {}, {}
 
     def add(self, offset: int, size: int, first: int, lines: int, events: list[Event]) -> None:
         span = self.spans[-1] if self.spans else None
@@ -651,6 +679,17 @@ class Index:
         for event in events:
             module = self.modules.setdefault(event.module, len(self.modules))
             self.cells[event.time // HOUR, module, event.status, event.severity] += 1
+            self.tally(module, event)
+
+    def tally(self, module: int, event: Event) -> None:
+        retention = event.retention
+        if retention not in self.classes and len(self.classes) >= CLASSES - 1:
+            retention = UNKNOWN_CLASS
+        pair = module, self.classes.setdefault(retention, len(self.classes))
+        if pair not in self.tallies and len(self.tallies) - (None in self.tallies) >= TALLIES - 1:
+            pair = None
+        count, least, _ = self.tallies.get(pair, (0, event.received, 0))
+        self.tallies[pair] = count + 1, least, event.received
 
     def encoded(self) -> bytes:
         names, spans, filters = list(self.modules), b"", b""
@@ -658,13 +697,20 @@ class Index:
             bits = token_filter([token for event in span.events for token in event.tokens])
             spans += span.encoded(names, len(filters), len(bits))
             filters += bits
+        classes, tallies = dict(self.classes), sorted((pair, tally) for pair, tally in self.tallies.items() if pair)
+        if None in self.tallies:
+            pair = 0xFFFF, classes.setdefault(UNKNOWN_CLASS, len(classes))
+            tallies.append((pair, self.tallies[None]))
+        rows = b"".join(struct.pack("<HHIQqq", *pair, 0, *tally) for pair, tally in tallies)
+        class_bytes = b"".join(classes)
         is_complete = len(self.cells) <= CELLS
         cells = [struct.pack("<qHBBIQ", *cell, 0, count) for cell, count in sorted(self.cells.items()) if is_complete]
         modules = b"".join(bytes([len(name)]) + name.encode() for name in names)
         data = struct.pack(
-            "<8sHHIQQIIII", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
-            sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters)
-        ) + modules + spans + b"".join(cells) + filters
+            "<8sHHIQQIIIIIIII", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
+            sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters),
+            len(classes), len(class_bytes), len(tallies), 0
+        ) + modules + class_bytes + spans + b"".join(cells) + rows + filters
         return data + struct.pack("<I", crc32c(data))
 
 
@@ -806,6 +852,15 @@ def read(path: Path, reader=Path.read_bytes):
         return None
     except OSError as error:
         raise Problem("UNVERIFIABLE", f"{path.name} cannot be read: {error.strerror}") from None
+
+
+def contradicts_itself(seal: re.Match, next_key: Key) -> bool:
+    count, end = int(seal["count"]), int(seal["first"]) + int(seal["count"])
+    modules = [(name.encode(), int(events)) for name, events in re.findall("module (.*) (.*)\n", seal["modules"])]
+    return next_key.name != seal["origin"] or end >= SEQUENCES or (count == 0) != (not modules) \
+        or count == 0 and seal["reason"] != "corruption" or sum(events for _, events in modules) != count \
+        or any(events == 0 for _, events in modules) or any(a >= b for a, b in zip(modules, modules[1:])) \
+        or any(a > b for a, b in (seal["received"].split(), seal["time"].split()))
 
 
 class LogVerifier:
@@ -978,12 +1033,8 @@ class LogVerifier:
             key = Key.parse(seal["next"])
         except ValueError as error:
             raise Problem("UNVERIFIABLE", f"the seal's next key: {error}") from None
-        count, end = int(seal["count"]), int(seal["first"]) + int(seal["count"])
-        modules = [(name.encode(), int(events)) for name, events in re.findall("module (.*) (.*)\n", seal["modules"])]
-        if key.name != seal["origin"] or end >= SEQUENCES or (count == 0) != (not modules) \
-                or count == 0 and seal["reason"] != "corruption" or sum(events for _, events in modules) != count \
-                or any(events == 0 for _, events in modules) or any(a >= b for a, b in zip(modules, modules[1:])) \
-                or any(a > b for a, b in (seal["received"].split(), seal["time"].split())):
+        end = int(seal["first"]) + int(seal["count"])
+        if contradicts_itself(seal, key):
             raise Problem("TAMPERED", "the seal is well signed but contradicts itself")
         after.previous, after.key = sha256(data), key
         expected = {"origin": self.origin, "segment": str(link.number), "first": str(link.first)}
@@ -1116,6 +1167,210 @@ class LogVerifier:
             raise Problem("TRUNCATED-OR-STALE", f"{what}: it covers {size} of {len(self.seals)} seals")
 
 
+# ---------------------------------------------------------------- proofs of events (C2SP tlog-proof, Format.md)
+
+PROOF_LIMIT, NOTE_LIMIT, LINE_LIMIT, PATH_LIMIT = 4 << 20, 1 << 18, (1 << 21) - 1, 63
+TLOG_PROOF = re.compile(
+    rb"c2sp\.org/tlog-proof@v1\nextra ([A-Za-z0-9+/=]+)\nindex ([0-9]{1,20})\n((?:[A-Za-z0-9+/=]+\n)*)\n(.+)", re.DOTALL)
+EVENT_PROOF = re.compile(
+    rb"cairn/event-proof/v1\nevent ([0-9]{1,19})\nsalt ([A-Za-z0-9+/=]+)\npath ([0-9]{1,2})\n((?:[A-Za-z0-9+/=]{44}\n)*)")
+
+
+class NoProof(Exception):
+    """A file that has not the form of a proof of an event."""
+
+
+class Refused(Exception):
+    """A proof that does not hold, by the step that failed."""
+
+    def __init__(self, step: str, message: str):
+        super().__init__(message)
+        self.step = step
+
+
+@dataclass
+class EventProof:
+    seq: int
+    salt: bytes
+    segment_path: list[bytes]
+    line: bytes
+    origin: bytes
+    seal: bytes
+    index: int
+    path: list[bytes]
+    checkpoint: bytes
+
+
+def decimal(text: bytes, limit: int) -> int:
+    number = int(text)
+    if str(number).encode() != text or number > limit:
+        raise NoProof(f"not a number in its one form, or too large: {text!r}")
+    return number
+
+
+def hashes(lines: bytes) -> list[bytes]:
+    found = [base64_bytes(line.decode()) for line in lines.splitlines()]
+    if any(len(one) != 32 for one in found) or len(found) > PATH_LIMIT:
+        raise NoProof("hashes are 32 bytes, and at most 63")
+    return found
+
+
+def announced(data: bytes, at: int, name: bytes, limit: int) -> tuple[bytes, int]:
+    """The bytes behind a line `name COUNT`, and where they end."""
+    match = re.compile(name + rb" ([0-9]{1,8})\n").match(data, at)
+    if not match:
+        raise NoProof(f"there is no {name.decode()} where it belongs")
+    end = match.end() + decimal(match[1], limit)
+    if end > len(data):
+        raise NoProof(f"{name.decode()} ends early")
+    return data[match.end():end], end
+
+
+def parse_proof(file: bytes) -> EventProof:
+    try:
+        outer = TLOG_PROOF.fullmatch(file)
+        if not outer or len(file) > PROOF_LIMIT or len(outer[4]) > NOTE_LIMIT:
+            raise NoProof("not a tlog-proof")
+        extra = base64_bytes(outer[1].decode())
+        inner = EVENT_PROOF.match(extra)
+        if not inner:
+            raise NoProof("the proof carries no event")
+        salt, segment_path = base64_bytes(inner[2].decode()), hashes(inner[4])
+        if len(salt) != 16 or len(segment_path) != decimal(inner[3], PATH_LIMIT):
+            raise NoProof("the salt or the path is not of its length")
+        line, at = announced(extra, inner.end(), b"line", LINE_LIMIT)
+        if extra[at:at + 1] != b"\n":
+            raise NoProof("the line does not end")
+        origin, at = announced(extra, at + 1, b"origin", NOTE_LIMIT)
+        seal, at = announced(extra, at, b"seal", NOTE_LIMIT)
+        if at != len(extra):
+            raise NoProof("something follows the seal")
+        return EventProof(decimal(inner[1], SEQUENCES - 1), salt, segment_path, line, origin, seal,
+                          decimal(outer[2], 2**64 - 1), hashes(outer[3]), outer[4])
+    except ValueError as error:
+        raise NoProof(str(error)) from None
+
+
+def read_note(step: str, data: bytes, form: re.Pattern, key: Key | None = None) -> re.Match:
+    """The values of a note that the key has signed or, without one, whose place vouches for it."""
+    try:
+        text = verified_text(data, key) if key else parse_note(data)[0]
+    except ValueError as error:
+        raise Refused(step, f"{step}: {error}") from None
+    match = read_text(text, form)
+    if not match or len(match["origin"].encode()) > 128:
+        raise Refused("unsupported", f"{step}: not of a form that this verifier knows")
+    return match
+
+
+def proof_keys(proof: EventProof, trusted: Key) -> tuple[str, Key]:
+    """Name and log key of the log of a proof: the first step."""
+    try:
+        is_signed_by_trusted = is_signed(proof.origin, trusted)
+        match = read_text(parse_note(proof.origin)[0], ORIGIN_NOTE)
+        if not match:
+            raise ValueError("not of a form that this verifier knows")
+        genesis, log = Key.parse(match["genesis"]), Key.parse(match["log"])
+    except ValueError as error:
+        raise Refused("unsupported" if is_signed_by_trusted else "origin", f"origin: {error}") from None
+    if not genesis.name == log.name == match["origin"] or len(match["origin"].encode()) > 128 \
+            or not is_signed(proof.origin, genesis):
+        raise Refused("origin", "origin: not signed by the genesis key that it names, or keys of another name")
+    if trusted not in (genesis, log):
+        raise Refused("key", "the given key is neither the genesis key nor the log key of the proof's log")
+    return match["origin"], log
+
+
+def witness_key(vkey: str) -> Key:
+    """A vkey of type 0x04, as the key that signs with it."""
+    name, _, rest = vkey.partition("+")
+    data = base64_bytes(rest.partition("+")[2])
+    key_id = sha256(name.encode() + b"\n" + data)[:4].hex()
+    if not re.fullmatch(r"[^\s+]+", name) or len(data) != 33 or data[0] != 4 or rest.partition("+")[0] != key_id:
+        raise ValueError("not the vkey of a witness")
+    return Key(name, data[1:])
+
+
+def cosigned(note: bytes, witness: Key) -> int | None:
+    """When a witness cosigned a checkpoint last, in seconds; None if it did not. Raises for a wrong cosignature."""
+    text, signatures = parse_note(note)
+    key_id = sha256(witness.name.encode() + b"\n\x04" + witness.public)[:4]
+    times = []
+    for name, blob in signatures:
+        if (name, blob[:4]) != (witness.name, key_id):
+            continue
+        seconds, signature = int.from_bytes(blob[4:12]), blob[12:]
+        try:
+            message = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+            Ed25519PublicKey.from_public_bytes(witness.public).verify(signature, message)
+        except InvalidSignature:
+            raise Refused("witness", f"wrong cosignature by {witness.name}") from None
+        if seconds * 10**9 >= 2**63:
+            raise Refused("witness", "a cosignature of a time that is none")
+        times.append(seconds)
+    return max(times, default=None)
+
+
+def check_proof(file: bytes, trusted: Key, witnesses: list[Key] = (), quorum: int | None = None) -> EventProof:
+    """Raises `NoProof` or, at the first step that fails, `Refused`."""
+    proof = parse_proof(file)
+    origin, log_key = proof_keys(proof, trusted)
+    checkpoint = read_note("checkpoint", proof.checkpoint, CHECKPOINT_NOTE, log_key)
+    if checkpoint["origin"] != origin:
+        raise Refused("checkpoint", "the checkpoint is of another log")
+    witnesses = set(witnesses)
+    times = [cosigned(proof.checkpoint, witness) for witness in witnesses]
+    if len([time for time in times if time is not None]) < (len(witnesses) if quorum is None else quorum):
+        raise Refused("witness", "too few cosignatures")
+    size, root = int(checkpoint["size"]), base64_bytes(checkpoint["root"])
+    if not verify_inclusion(leaf_hash(proof.seal), proof.index, size, proof.path, root):
+        raise Refused("seal", "the seal is not one that the checkpoint covers")
+    seal = read_note("seal", proof.seal, SEAL_NOTE)
+    try:
+        next_key = Key.parse(seal["next"])
+    except ValueError as error:
+        raise Refused("unsupported", f"the seal's next key: {error}") from None
+    if contradicts_itself(seal, next_key) or (seal["origin"], seal["segment"]) != (origin, str(proof.index)):
+        raise Refused("seal", "the seal contradicts itself, or its place")
+    first, count = int(seal["first"]), int(seal["count"])
+    leaf = leaf_hash(proof.salt + proof.line)
+    if not first <= proof.seq < first + count or not verify_inclusion(
+            leaf, proof.seq - first, count, proof.segment_path, base64_bytes(seal["root"])):
+        raise Refused("event", "the event is not one of those that were sealed")
+    stamps = STAMPS.match(proof.line)
+    if not stamps or parse_time(stamps[2].decode()) is None or stamps[1] != str(proof.seq).encode() \
+            or int(stamps[3]) >> 32 or int(stamps[4]) >> 31:
+        raise Refused("event", "the line does not begin with the stamps of that event")
+    return proof
+
+
+def main_check_proof(arguments: list[str]) -> int:
+    parser = ArgumentParser(prog="cairn_verify.py check-proof", description="Checks a proof of an event.")
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("--key", metavar="VKEY", required=True, help="the genesis key or the log key")
+    parser.add_argument("--witness", metavar="VKEY", action="append", default=[], help="must have cosigned")
+    parser.add_argument("--quorum", metavar="N", type=int, help="so many of the witnesses suffice")
+    options = parser.parse_args(arguments)
+    try:
+        key, witnesses = Key.parse(options.key), [witness_key(text) for text in options.witness]
+        file = options.file.read_bytes()
+    except ValueError as error:
+        parser.error(str(error))
+    except OSError as error:
+        parser.exit(66, f"{parser.prog}: {error}\n")
+    try:
+        proof = check_proof(file, key, witnesses, options.quorum)
+    except NoProof as error:
+        print(f"NO PROOF: {error}")
+        return 65
+    except Refused as error:
+        verdict = "UNVERIFIABLE" if error.step in ("key", "witness", "unsupported") else "TAMPERED"
+        print(f"{verdict} ({error.step}): {error}")
+        return 1
+    print(f"VERIFIED: event {proof.seq}\n{proof.line.decode(errors='backslashreplace')}")
+    return 0
+
+
 # ---------------------------------------------------------------- command line
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -1125,6 +1380,9 @@ class ArgumentParser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["check-proof"]:
+        return main_check_proof(arguments[1:])
     parser = ArgumentParser(description="Verifies a Cairn log.")
     parser.add_argument("directory", metavar="DIR", type=Path, help="the directory of the log")
     parser.add_argument("--key", metavar="GENESIS_VKEY", help="the key that the log must have been started with")

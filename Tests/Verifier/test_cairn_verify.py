@@ -1140,6 +1140,61 @@ def test_spans_end_with_the_block_that_fills_them():
         assert [span.blocks for span in index.spans] == expected
 
 
+def retention_of(**fields):
+    return cv.retention_class(cv.DECODER.decode(json.dumps(fields)))
+
+
+@pytest.mark.parametrize("fields, expected", [
+    ({}, bytes(4)), ({"tenant": None, "classification": None, "compliance": None}, bytes(4)),
+    ({"tenant": "", "compliance": []}, bytes(4)), ({"tenant": "\u00e9"}, b"\0\0\0\x02\xc3\xa9"),
+    ({"tenant": 5}, b"\x01\0\0\0"), ({"classification": "PUBLIC"}, b"\0\x06PUBLIC\0\0"),
+    ({"classification": "public"}, b"\x02\0\0\0"), ({"classification": []}, b"\x02\0\0\0"),
+    ({"compliance": {}}, b"\x04\0\0\0"), ({"compliance": ["a", 5]}, b"\x04\0\0\0"),
+    ({"compliance": ["b", "ab", "a", "b"]}, b"\0\0\x03\x01a\x02ab\x01b\0"),
+    ({"compliance": ["x" * 32]}, b"\0\0\x01\x20" + b"x" * 32 + b"\0"), ({"compliance": ["x" * 33]}, b"\x04\0\0\0"),
+    ({"compliance": [chr(97 + i) for i in range(16)]},
+     b"\0\0\x10" + b"".join(b"\x01" + bytes([97 + i]) for i in range(16)) + b"\0"),
+    ({"compliance": [chr(97 + i) for i in range(17)]}, b"\x04\0\0\0"),
+    ({"tenant": "x" * 128}, b"\0\0\0\x80" + b"x" * 128), ({"tenant": "x" * 129}, b"\x01\0\0\0"),
+    ({"tenant": 1, "classification": 1, "compliance": 1}, cv.UNKNOWN_CLASS)])
+def test_retention_classes(fields, expected):
+    assert retention_of(**fields) == expected
+
+
+def tallies_of(index):
+    """How many classes an index names, and its tallies."""
+    data = index.encoded()
+    cells, filters, classes, class_length, rows, zero = struct.unpack_from("<IIIIII", data, 40)
+    assert zero == 0 and class_length == len(b"".join(index.classes)) + (4 if classes > len(index.classes) else 0)
+    at = len(data) - 4 - filters - 32 * rows
+    return classes, [struct.unpack_from("<HHIQqq", data, at + 32 * row) for row in range(rows)]
+
+
+@pytest.mark.parametrize("count, classes, rest", [(1022, 1022, 0), (1023, 1023, 0), (1024, 1024, 1), (1100, 1024, 77)])
+def test_classes_beyond_the_limit_are_unknown(count, classes, rest):
+    index = cv.Index(0)
+    index.add(0, 1, 0, 1, [cv.Event(at, 0, "m", 0, 0, False, 0, [], retention_of(tenant=f"t{at}")) for at in range(count)])
+    found, rows = tallies_of(index)
+    assert (found, len(rows)) == (classes, classes)
+    assert rows[7] == (0, 7, 0, 1, 7, 7)
+    if rest:
+        assert rows[-1] == (0, 1023, 0, rest, 1023, count - 1)
+        assert list(index.classes)[-1] == cv.UNKNOWN_CLASS
+    assert index.encoded() == index.encoded()
+
+
+@pytest.mark.parametrize("count, rest", [(16_383, 0), (16_384, 1), (16_390, 7)])
+def test_tallies_beyond_the_limit_are_one(count, rest):
+    index = cv.Index(0)
+    index.add(0, 1, 0, 1, [
+        cv.Event(at, 0, f"m{at % 1000}", 0, 0, False, 0, [], retention_of(tenant=f"t{at // 1000}")) for at in range(count)])
+    classes, rows = tallies_of(index)
+    assert (classes, len(rows)) == (18 if rest else 17, min(count, 16_384))
+    assert sum(row[3] for row in rows) == count
+    if rest:
+        assert rows[-1] == (0xFFFF, 17, 0, rest, 16_383, count - 1)
+
+
 def test_a_forged_index_whose_digest_the_footer_names(tmp_path):
     writer = Writer(tmp_path / "log")
     writer.append(*events(6))
@@ -1221,6 +1276,173 @@ def test_an_empty_segment_sealed_without_damage_is_refused(tmp_path):
     for step in (writer.foot, writer.seal, writer.checkpoint):
         step()
     assert verdict(writer.directory) == ("TAMPERED", 0)
+
+
+# ---------------------------------------------------------------- proofs of events
+
+def path_of(index, leaves):
+    """PATH of RFC 6962 section 2.1.1, as it is defined there."""
+    if len(leaves) == 1:
+        return []
+    k = 1
+    while 2 * k < len(leaves):
+        k *= 2
+    if index < k:
+        return path_of(index, leaves[:k]) + [merkle(leaves[k:])]
+    return path_of(index - k, leaves[k:]) + [merkle(leaves[:k])]
+
+
+def hash_lines(hashes):
+    return b"".join(b64(one).encode() + b"\n" for one in hashes)
+
+
+def note(text, *labels):
+    """A note with the signatures of several keys of the log."""
+    lines = [signed(text, label).rpartition(b"\n\n")[2] for label in labels]
+    return text.encode() + b"\n" + b"".join(lines)
+
+
+def witness_vkey(label):
+    public = b"\x04" + public_of(label)[1:]
+    return f"{label}+{sha(label.encode() + chr(10).encode() + public)[:4].hex()}+{b64(public)}"
+
+
+def cosignature(text, label, seconds):
+    """A line as C2SP tlog-cosignature gives it."""
+    public = b"\x04" + public_of(label)[1:]
+    signature = key_of(label).sign(f"cosignature/v1\ntime {seconds}\n{text}".encode())
+    blob = sha(label.encode() + b"\n" + public)[:4] + seconds.to_bytes(8, "big") + signature
+    return f"— {label} {b64(blob)}\n".encode()
+
+
+class Proof:
+    """The parts of a proof of one event of `write_log`, to be changed before `file` puts them together."""
+
+    def __init__(self, writer, seq, size=3):
+        firsts = (0, 7, 12)
+        self.seq, self.index = seq, max(i for i, first in enumerate(firsts) if first <= seq)
+        first = firsts[self.index]
+        stem = writer.directory / f"segments/{first:020}"
+        lines = gzip.decompress(stem.with_suffix(".ndjson.gz").read_bytes()).split(b"\n")[:-1]
+        group = sha(b"\x10" + sha(f"{writer.name}salt{self.index}".encode()) + bytes(8))
+        cipher = Cipher(algorithms.AES(group), modes.ECB()).encryptor()
+        salts = [cipher.update((first + i).to_bytes(16, "big")) for i in range(len(lines))]
+        leaves = [sha(b"\x00" + salt + line) for salt, line in zip(salts, lines)]
+        self.line, self.salt, self.path = lines[seq - first], salts[seq - first], path_of(seq - first, leaves)
+        self.origin, self.seal = (writer.directory / "origin").read_bytes(), writer.seals[self.index]
+        outer = [sha(b"\x00" + seal) for seal in writer.seals[:size]]
+        self.outer_path = path_of(self.index, outer)
+        self.text = f"{ORIGIN}\n{size}\n{b64(merkle(outer))}\n"
+        self.checkpoint = signed(self.text, f"{writer.name}log")
+
+    @property
+    def extra(self):
+        return (f"cairn/event-proof/v1\nevent {self.seq}\nsalt {b64(self.salt)}\npath {len(self.path)}\n".encode()
+                + hash_lines(self.path) + f"line {len(self.line)}\n".encode() + self.line
+                + f"\norigin {len(self.origin)}\n".encode() + self.origin
+                + f"seal {len(self.seal)}\n".encode() + self.seal)
+
+    def file(self, extra=None):
+        return (f"c2sp.org/tlog-proof@v1\nextra {b64(self.extra if extra is None else extra)}\n"
+                f"index {self.index}\n").encode() + hash_lines(self.outer_path) + b"\n" + self.checkpoint
+
+
+def step_of(file, label="a0", witnesses=(), quorum=None):
+    """The step at which a proof is refused; form for a file that is none, None for one that is taken."""
+    try:
+        cv.check_proof(file, cv.Key.parse(vkey_of(label)), [cv.witness_key(key) for key in witnesses], quorum)
+    except cv.NoProof:
+        return "form"
+    except cv.Refused as refused:
+        return refused.step
+
+
+def test_every_event_is_proved_by_either_key(log):
+    for seq in range(18):
+        for size in range(Proof(log, seq).index + 1, 4):
+            proof = Proof(log, seq, size)
+            for label in ("a0", "alog"):
+                found = cv.check_proof(proof.file(), cv.Key.parse(vkey_of(label)))
+                assert (found.seq, found.line) == (seq, proof.line)
+    assert step_of(Proof(log, 3).file(), "a1") == "key"
+
+
+def test_every_byte_of_a_proof_counts(log):
+    proof = Proof(log, 8)
+    file, extra = proof.file(), proof.extra
+    for at in range(len(file)):
+        assert step_of(file[:at] + bytes([file[at] ^ 1 << at % 8]) + file[at + 1:], ("a0", "alog")[at % 2]), at
+    for at in range(len(extra)):
+        changed = extra[:at] + bytes([extra[at] ^ 1 << at % 8]) + extra[at + 1:]
+        assert step_of(proof.file(changed), ("a0", "alog")[at % 2]), at
+
+
+def test_every_cut_of_a_proof_counts(log):
+    proof = Proof(log, 8)
+    file, extra = proof.file(), proof.extra
+    assert all(step_of(file[:at]) for at in range(len(file)))
+    assert all(step_of(proof.file(extra[:at])) == "form" for at in range(len(extra)))
+    for tail in (b"\n", b" ", b"x", b"\n\n", b"\0"):
+        assert step_of(file + tail) and step_of(proof.file(extra + tail)) == "form"
+
+
+@pytest.mark.parametrize("changes, expected", [
+    ({"seq": 6}, "event"), ({"seq": 12}, "event"), ({"seq": 9}, "event"), ({"seq": 2**63}, "form"),
+    ({"salt": bytes(16)}, "event"), ({"salt": bytes(15)}, "form"), ({"line": b"{}"}, "event"), ({"path": []}, "event"),
+    ({"path": [bytes(32)] * 64}, "form"), ({"index": 0}, "seal"), ({"index": 2**64}, "form"), ({"outer_path": []}, "seal"),
+    ({"seal": b"x"}, "seal"), ({"origin": b"x"}, "origin"), ({"checkpoint": b"x"}, "checkpoint")], ids=str)
+def test_steps_of_a_proof(log, changes, expected):
+    proof = Proof(log, 8)
+    for name, value in changes.items():
+        setattr(proof, name, value)
+    assert step_of(proof.file()) == expected
+
+
+def test_notes_of_a_proof_that_others_signed(log):
+    proof = Proof(log, 8)
+    text = proof.origin.split(b"\n\n")[0].decode() + "\n"
+    for origin, key, expected in (
+            (signed(text, "alog"), "a0", "origin"), (signed(text.replace("v1", "v2"), "a0"), "alog", "origin"),
+            (signed(text.replace("v1", "v2"), "a0"), "a0", "unsupported"),
+            (signed(text.replace(vkey_of("alog"), vkey_of("b")), "a0"), "alog", "key"),
+            (signed(text.replace(vkey_of("alog"), vkey_of("b")), "a0"), "a0", "checkpoint")):
+        proof.origin = origin
+        assert step_of(proof.file(), key) == expected
+    proof = Proof(log, 8)
+    for checkpoint, expected in (
+            (signed(proof.text, "a0"), "checkpoint"), (signed(proof.text + "more\n", "alog"), "unsupported"),
+            (signed(proof.text.replace(ORIGIN, "another"), "alog"), "checkpoint"),
+            (note(proof.text, "b", "alog"), None)):
+        proof.checkpoint = checkpoint
+        assert step_of(proof.file()) == expected
+
+
+def test_cosignatures_of_a_proof(log):
+    proof, own, other = Proof(log, 8), witness_vkey("w1"), witness_vkey("w2")
+    assert step_of(proof.file(), witnesses=[own]) == "witness"
+    plain = proof.checkpoint
+    proof.checkpoint = plain + cosignature(proof.text, "w1", 1_795_246_752)
+    for witnesses, quorum, expected in (
+            ([own], None, None), ([own, other], None, "witness"), ([own, other], 1, None), ([other], None, "witness"),
+            ([own, own], 2, "witness"), ([], None, None)):
+        assert step_of(proof.file(), witnesses=witnesses, quorum=quorum) == expected
+    for line in (cosignature(proof.text + "x", "w1", 1), cosignature(proof.text, "w1", 2**63 // 10**9 + 1)):
+        proof.checkpoint = plain + line
+        assert step_of(proof.file(), witnesses=[own]) == "witness"
+        assert step_of(proof.file(), witnesses=[other], quorum=0) is None
+
+
+def test_command_line_of_proofs(log, tmp_path):
+    file, proof = tmp_path / "8.tlog-proof", Proof(log, 8)
+    file.write_bytes(proof.file())
+    result = run("check-proof", file, "--key", vkey_of("alog"))
+    assert (result.returncode, result.stdout) == (0, f"VERIFIED: event 8\n{proof.line.decode()}\n")
+    assert run("check-proof", file, "--key", vkey_of("b0")).returncode == 1
+    assert run("check-proof", file, "--key", vkey_of("a0"), "--witness", witness_vkey("w")).returncode == 1
+    assert run("check-proof", log.directory / "origin", "--key", vkey_of("a0")).returncode == 65
+    assert run("check-proof", tmp_path / "none", "--key", vkey_of("a0")).returncode == 66
+    for arguments in ((file,), (file, "--key", "x"), (file, "--key", vkey_of("a0"), "--witness", vkey_of("w"))):
+        assert run("check-proof", *arguments).returncode == 64
 
 
 # ---------------------------------------------------------------- many changes at once, and the command line

@@ -64,6 +64,7 @@ struct VerificationReport {
         } else {
             sentences.append("There is no event yet.")
         }
+        if let anchor = result.newestAnchor { sentences.append(AnchorReport.sentence(anchor, now: now)) }
         if let size = result.extends {
             sentences.append("The log extends the given checkpoint of \(Figures.count(size, "seal")).")
         }

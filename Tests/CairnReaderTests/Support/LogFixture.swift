@@ -96,9 +96,7 @@ final class LogFixture {
         let extra = batch.extraStamps[entry.extra]
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: uid, pid: 42, to: &stamps)
-        var facts = entry.facts
-        let name = batch.modules.names[Int(facts.module)]
-        facts.module = name.withUnsafeBytes { builder.moduleNumber($0) }
+        let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
         let sequence = builder.nextSequence
         try Array(line).withUnsafeBytes { line in
             try stamps.withUnsafeBytes { stamps in

@@ -138,8 +138,7 @@ final class SealedLogFixture {
         let entry = try #require(batch.entries.first)
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: 1000, pid: 42, to: &stamps)
-        var facts = entry.facts
-        facts.module = batch.modules.names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+        let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
         try line.withUnsafeBytes { line in
             try stamps.withUnsafeBytes { stamps in
                 _ = try builder.append(

@@ -14,18 +14,24 @@ struct IndependentVerifier {
 
     /// What it says otherwise than is expected: one line for each case.
     func differences(from matrix: TamperMatrix) async throws -> [String] {
+        try await differences(
+            "tamper_matrix.py", try JSONEncoder().encode(Export(matrix)), cases: matrix.cases.count)
+    }
+
+    /// What a script in Tests/Verifier prints for a matrix in JSON; the number of cases ends it.
+    func differences(_ script: String, _ matrix: Data, cases: Int) async throws -> [String] {
         let directory = try ScratchDirectory.create(prefix: "cairn-tamper-matrix-")
         defer { try? ScratchDirectory.remove(directory) }
         let path = "\(directory)/matrix.json"
-        try JSONEncoder().encode(Export(matrix)).write(to: URL(fileURLWithPath: path))
+        try matrix.write(to: URL(fileURLWithPath: path))
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("../../Verifier/tamper_matrix.py").standardizedFileURL.path
+            .appendingPathComponent("../../Verifier/\(script)").standardizedFileURL.path
         // On a thread of its own: tests with time limits wait for those of Swift's tasks.
         let (status, output) = try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread { continuation.resume(with: Result { try Self.run([script, path]) }) }
         }
         let lines = output.split(separator: "\n").map(String.init)
-        try #require(status == 0 && lines.last == "\(matrix.cases.count) cases", "\(output.suffix(2000))")
+        try #require(status == 0 && lines.last == "\(cases) cases", "\(output.suffix(2000))")
         return lines.dropLast()
     }
 

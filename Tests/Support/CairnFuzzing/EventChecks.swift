@@ -229,6 +229,7 @@ final class StoredLineCheck: FuzzCheck {
             prefix.append(UInt8(ascii: ","))
             Stamps.append(
                 received: event.stamps.received, uid: event.stamps.uid, pid: event.stamps.pid, to: &prefix)
+            if event.stamps.isOwn { prefix.append(text: "\"_own\":true,") }
             try agree(encoded: prefix, line.prefix(prefix.count), "the stamps")
             // The query finds the event time by itself.
             guard let tape = try? json.parse(line) else { throw PropertyFailure("two parsers disagree") }

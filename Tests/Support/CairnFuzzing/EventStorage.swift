@@ -40,8 +40,7 @@ final class EventStorage {
         Stamps.append(received: Fixture.time, uid: Fixture.uid, pid: Fixture.pid, to: &stamps)
         var token = 0
         for entry in batch.entries {
-            var facts = entry.facts
-            facts.module = batch.modules.names[Int(entry.facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+            let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
             let tokens = batch.tokens[token..<(token + entry.tokenCount)]
             token += entry.tokenCount
             let line = Array(batch.bytes[entry.offset..<(entry.offset + entry.size)])
@@ -87,10 +86,14 @@ final class EventStorage {
         try agree(event.stamps.received, Fixture.time, "the receive time")
         try agree(event.stamps.uid, Fixture.uid, "the uid")
         try agree(event.stamps.pid, Fixture.pid, "the pid")
+        try require(!event.stamps.isOwn, "a client's event that is stamped as the daemon's own")
         var facts = event.facts
         let module = reader.modules.names[Int(facts.module)]
         try agree(module, batch.modules.names[Int(entry.facts.module)], "the module")
         facts.module = entry.facts.module
+        let retentionClass = reader.classes.names[Int(facts.retentionClass)]
+        try agree(retentionClass, batch.classes.names[Int(entry.facts.retentionClass)], "the retention class")
+        facts.retentionClass = entry.facts.retentionClass
         try agree(facts, entry.facts, "the facts of the event")
         try agree(tokens, batch.tokens, "the tokens")
         try agree(event.identity, entry.identity, "the identity")

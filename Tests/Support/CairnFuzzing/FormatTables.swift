@@ -32,7 +32,13 @@ enum FormatTables {
         output.append(littleEndian: UInt32(index.modules.names.reduce(0) { $0 + 1 + $1.count }))
         output.append(littleEndian: UInt32(cells.count))
         output.append(littleEndian: UInt32(filterSize))
+        let classes = index.classes.map(Self.retentionClass)
+        output.append(littleEndian: UInt32(classes.count))
+        output.append(littleEndian: UInt32(classes.reduce(0) { $0 + $1.count }))
+        output.append(littleEndian: UInt32(index.tallies.count))
+        output.append(littleEndian: UInt32(0))
         for name in index.modules.names { output += [UInt8(name.count)] + name }
+        output += classes.joined()
         for span in index.spans { append(span, to: &output) }
         for cell in cells {
             output.append(littleEndian: cell.hour)
@@ -41,7 +47,22 @@ enum FormatTables {
             output.append(littleEndian: UInt32(0))
             output.append(littleEndian: cell.count)
         }
+        for tally in index.tallies {
+            for value in [tally.module, tally.retentionClass] { output.append(littleEndian: value) }
+            output.append(littleEndian: UInt32(0))
+            output.append(littleEndian: tally.count)
+            for time in [tally.leastReceived, tally.greatestReceived] { output.append(littleEndian: time.nanoseconds) }
+        }
         return output
+    }
+
+    /// "Retention classes and tallies".
+    private static func retentionClass(_ value: RetentionClass) -> [UInt8] {
+        func text(_ text: String?) -> [UInt8] { [UInt8(text?.utf8.count ?? 0)] + Array((text ?? "").utf8) }
+        let unknown = [value.isTenantUnknown, value.isClassificationUnknown, value.isComplianceUnknown]
+        let flags = zip(unknown, [1, 2, 4] as [UInt8]).reduce(0) { $1.0 ? $0 | $1.1 : $0 }
+        return [flags] + text(value.classification) + [UInt8(value.compliance.count)]
+            + value.compliance.flatMap { text($0) } + text(value.tenant)
     }
 
     private static func append(_ span: IndexSpan, to output: inout [UInt8]) {

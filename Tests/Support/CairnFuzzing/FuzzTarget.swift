@@ -4,7 +4,7 @@ import CairnFormat
 package enum FuzzTarget: String, CaseIterable, Sendable {
     case line, stream, stored
     case member, deflate, segment, index
-    case note, statement, key, proof
+    case note, statement, key, proof, evidence, answer
     case `protocol`, control
     case filter, time, address
 
@@ -26,6 +26,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .statement: StatementCheck()
         case .key: KeyCheck()
         case .proof: ProofCheck()
+        case .evidence: try EvidenceCheck()
+        case .answer: AnswerCheck()
         case .protocol: try ProtocolCheck()
         case .control: try ControlCheck()
         case .filter: try FilterCheck()
@@ -37,7 +39,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// Bytes of an input at most: enough for every branch, and short enough for many runs.
     package var sizeLimit: Int {
         switch self {
-        case .segment, .index, .deflate: 8192
+        case .segment, .index, .deflate, .evidence: 8192
         case .address, .time, .key: 256
         default: 4096
         }

@@ -13,6 +13,9 @@ final class IndexCheck: FuzzCheck {
         guard let index = decoded else { return false }
         try require(index.modules.count <= Limits.modules, "too many modules")
         try require(index.cells?.count ?? 0 <= Limits.cells, "too many cells")
+        try require(index.classes.count <= Limits.classes, "too many retention classes")
+        try require(index.tallies.count <= Limits.tallies, "too many tallies")
+        for tally in index.tallies { _ = (index.moduleName(of: tally), index.retentionClass(of: tally)) }
         let filterSize = file.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 44, as: UInt32.self)) }
         let start = file.count - 4 - filterSize
         // Counts that must not be used are not kept.

@@ -70,6 +70,10 @@ final class KeyCheck: FuzzCheck {
             try agree(encoded: Array(key.description.utf8), input, "the verifier key")
             return true
         }
+        if let key = try accepted(within: input.count, { () throws(FormatError) in try WitnessKey(text) }) {
+            try agree(encoded: Array(key.description.utf8), input, "the key of a witness")
+            return true
+        }
         if let key = try accepted(within: input.count, { () throws(FormatError) in try SignerKey(text) }) {
             try agree(encoded: key.file, input.last == 0x0A ? Array(input) : input + [0x0A], "the private key")
             return true

@@ -33,6 +33,8 @@ extension FuzzTarget {
         case .key: try SeedLog.keys()
         case .proof:
             [1, 2, 7, 8, 33, 69].map { count in Seed("\(count)", [count, 5, 6, 1] + Array(0..<76)) }
+        case .evidence: try SeedProof.evidence()
+        case .answer: try SeedProof.answers()
         case .protocol: Seed.numbered(SeedText.protocolLines)
         case .control:
             Seed.numbered(SeedText.requests)
@@ -180,6 +182,9 @@ private struct SeedLog {
         let signer = try Fixture.signer(1)
         return [
             Seed("verifier", signer.verifier.description), Seed("private", signer.file), Seed("origin", Fixture.name),
+            Seed(
+                "witness",
+                try WitnessSigner(name: "witness.example", seed: [UInt8](repeating: 4, count: 32)).verifier.description),
         ]
     }
 

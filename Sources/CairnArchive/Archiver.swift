@@ -1,0 +1,322 @@
+package import CairnFormat
+internal import CairnPlatform
+package import CairnReader
+
+/// Copies sealed segments to an archive. Each is verified before it is sent, compared when it is there, and then named
+/// by a manifest; what stands in a manifest is whole. A run that was cut off is gone on with by the next: nothing is
+/// there twice.
+package struct Archiver {
+    package struct Options: Sendable {
+        /// Until how long after now nobody may remove what is put there.
+        package var lock: (mode: ObjectLock.Mode, duration: Int64)?
+
+        package init() {}
+    }
+
+    /// What a run came to.
+    package struct Outcome: Sendable, Equatable {
+        /// Segments that were put there, with their bytes.
+        package var archived = 0
+        package var bytes: UInt64 = 0
+        /// Those that were put there anew, as events of them were redacted.
+        package var replaced = 0
+        /// All segments of this log that are in the archive whole, by the numbers of their events.
+        package var sequences = SequenceRanges()
+        /// Objects that hold redacted content and cannot be removed yet, as Object Lock keeps them.
+        package var locked: [String] = []
+    }
+
+    /// What is being done: bytes of the segment `first` that were sent, of its data's size.
+    package typealias Progress = (_ first: UInt64, _ sent: UInt64, _ size: UInt64) -> Void
+
+    private let directory: LogDirectory
+    private let storage: any ObjectStorage
+    private let layout: ArchiveLayout
+    private let lock: ObjectLock?
+    private let progress: Progress
+    private var outcome = Outcome()
+
+    /// - Parameter now: the wall clock, for locks.
+    package init(
+        _ directory: LogDirectory, to storage: any ObjectStorage, options: Options = Options(), now: Time,
+        progress: @escaping Progress = { _, _, _ in }
+    ) throws(ReadError) {
+        self.directory = directory
+        self.storage = storage
+        self.progress = progress
+        layout = ArchiveLayout(try directory.origin().origin)
+        lock = options.lock.map { ObjectLock($0.mode, until: Time(nanoseconds: now.nanoseconds &+ $0.duration)) }
+    }
+
+    /// Brings the archive up to what is sealed.
+    package mutating func run() throws -> Outcome {
+        try putOrigin()
+        // Read before the segments are listed, it covers no seal that is not among them.
+        let checkpoint = try directory.note(FileNames.checkpoint)
+        var known: Set<UInt64> = []
+        let layout = layout
+        try storage.forEach(prefix: layout.manifests) { (object) throws(ArchiveError) in
+            if let first = ArchiveLayout.number(object.key, prefix: layout.manifests, suffix: ".json") {
+                known.insert(first)
+            }
+            return true
+        }
+        var sealedEnd: UInt64 = 0
+        for segment in try directory.segments() where segment.isSealed {
+            guard let seal = try directory.seal(segment) else { continue }
+            sealedEnd = seal.endSequence
+            let isThere = known.contains(seal.firstSequence)
+            guard isThere || segment.hasData else {
+                try putSealOnly(segment, seal)
+                continue
+            }
+            if !isThere { try archive(segment, seal) }
+            outcome.sequences.insert(seal.firstSequence..<seal.endSequence)
+        }
+        // Behind the new segments: the events that say what was redacted are in the archive by now.
+        for segment in try directory.segments()
+        where segment.isSealed && segment.hasData && known.contains(segment.firstSequence) {
+            if let seal = try directory.seal(segment) { try replaceIfRedacted(segment, seal, sealedEnd: sealedEnd) }
+        }
+        if let checkpoint { try put(checkpoint) }
+        return outcome
+    }
+
+    // MARK: - One segment
+
+    /// A segment's file and its index, read and found good.
+    private struct Checked {
+        var file: any ReadableFile
+        var size: UInt64
+        var sha256: Digest
+        /// Nil for a segment that was sealed for damage.
+        var index: [UInt8]?
+        /// The greatest number of an event that tells of redactions.
+        var lastTrace: UInt64?
+    }
+
+    private mutating func archive(_ segment: LogDirectory.Segment, _ seal: Seal) throws {
+        let checked = try check(segment, seal)
+        let manifest = try put(checked, segment, seal, generation: 0)
+        try putManifest(manifest, onlyIfAbsent: true)
+        outcome.archived += 1
+        outcome.bytes += checked.size
+    }
+
+    /// Of a segment that was pruned before the archive was begun the seal goes there, so that the chain is whole.
+    private func putSealOnly(_ segment: LogDirectory.Segment, _ seal: Seal) throws {
+        guard let (_, bytes) = try directory.note(segment.path(.seal)) else { return }
+        let object = ArchiveManifest.Object(
+            key: layout.seal(seal.firstSequence), size: UInt64(bytes.count), sha256: .sha256(bytes))
+        try put(object, BytesSource(bytes), "text/plain")
+        try compare(object)
+        try putManifest(
+            ArchiveManifest(seal: seal, data: nil, index: nil, sealObject: object), onlyIfAbsent: true)
+    }
+
+    /// Uploads the parts and compares what is there with them.
+    private func put(
+        _ checked: Checked, _ segment: LogDirectory.Segment, _ seal: Seal, generation: Int
+    ) throws -> ArchiveManifest {
+        let first = seal.firstSequence
+        guard let (_, sealBytes) = try directory.note(segment.path(.seal)) else {
+            throw ArchiveError(.changed, "the seal \(segment.path(.seal)) has vanished: run \"cairn verify\"")
+        }
+        let data = ArchiveManifest.Object(
+            key: layout.data(seal, generation: generation), size: checked.size, sha256: checked.sha256)
+        let index = checked.index.map { bytes in
+            ArchiveManifest.Object(
+                key: layout.index(first, generation: generation), size: UInt64(bytes.count), sha256: .sha256(bytes))
+        }
+        let sealObject = ArchiveManifest.Object(
+            key: layout.seal(first), size: UInt64(sealBytes.count), sha256: .sha256(sealBytes))
+        try put(data, try FileSource(checked.file, size: checked.size), "application/gzip") { sent in
+            progress(first, sent, checked.size)
+        }
+        if let index, let bytes = checked.index { try put(index, BytesSource(bytes), "application/octet-stream") }
+        try put(sealObject, BytesSource(sealBytes), "text/plain")
+        for object in [data, sealObject] + (index.map { [$0] } ?? []) { try compare(object) }
+        return ArchiveManifest(seal: seal, data: data, index: index, sealObject: sealObject)
+    }
+
+    private func put(
+        _ object: ArchiveManifest.Object, _ source: any ObjectSource, _ contentType: String,
+        progress: ((UInt64) -> Void)? = nil
+    ) throws(ArchiveError) {
+        var upload = Upload(key: object.key, source: source, sha256: object.sha256)
+        upload.lock = lock
+        upload.contentType = contentType
+        upload.progress = progress
+        do throws(ArchiveError) {
+            try storage.put(upload)
+        } catch {
+            guard error.code == .exists else { throw error }
+            // Of a run that was cut off before its manifest. If it is another file, as the segment was written anew
+            // since, this one takes its place.
+            if let status = try storage.head(object.key), status.size == object.size, status.sha256 == object.sha256 {
+                return
+            }
+            upload.onlyIfAbsent = false
+            try storage.put(upload)
+        }
+    }
+
+    private func compare(_ object: ArchiveManifest.Object) throws(ArchiveError) {
+        guard let status = try storage.head(object.key) else {
+            throw ArchiveError(.changed, "it was stored and is not there", key: object.key)
+        }
+        guard status.size == object.size, status.sha256 == nil || status.sha256 == object.sha256 else {
+            throw ArchiveError(
+                .changed, "it is there with other bytes than were sent; the segment is not called archived",
+                key: object.key)
+        }
+        if let lock, status.lock.map({ $0.until < lock.until }) ?? true {
+            throw ArchiveError(
+                .invalid, "it is there, but not locked until \(lock.until): does the bucket have Object Lock?",
+                key: object.key)
+        }
+    }
+
+    private func putManifest(_ manifest: ArchiveManifest, onlyIfAbsent: Bool) throws(ArchiveError) {
+        let key = layout.manifest(manifest.seal.firstSequence)
+        do throws(ArchiveError) {
+            try storage.put(
+                key, manifest.encoded, onlyIfAbsent: onlyIfAbsent, lock: lock, contentType: "application/json")
+        } catch {
+            guard error.code == .exists, try self.manifest(manifest.seal.firstSequence) == manifest else { throw error }
+        }
+    }
+
+    private func manifest(_ first: UInt64) throws(ArchiveError) -> ArchiveManifest? {
+        let key = layout.manifest(first)
+        guard let bytes = try storage.contents(key, limit: ArchiveManifest.sizeLimit) else { return nil }
+        return try ArchiveManifest(bytes, key: key)
+    }
+
+    // MARK: - Checks
+
+    /// Reads the whole segment: what does not verify here must not be what is left once the local copy is gone.
+    private func check(_ segment: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
+        let path = segment.path(.data)
+        for _ in 0..<4 {
+            var replay = try SegmentReplay(directory.files, path: path, end: seal.endSequence)
+            var lastTrace: UInt64?
+            var footer: SegmentFooter?
+            if seal.reason != .corruption {
+                loop: while true {
+                    switch try replay.next() {
+                    case .block: lastTrace = (replay.redacted.map(\.event) + [lastTrace].compactMap { $0 }).max()
+                    case .footer(let found): footer = found
+                    case .end: break loop
+                    }
+                }
+                guard replay.builder.count == seal.count, replay.builder.tree.root == seal.root, let footer else {
+                    throw ArchiveError(
+                        .changed, "\(path) does not hold what was sealed, so it is not archived: run \"cairn verify\"")
+                }
+                // Written anew meanwhile? Then data and index are those of another file.
+                guard let index = try index(segment, footer) else { continue }
+                let (size, hash) = try digest(of: replay.reader.file)
+                return Checked(
+                    file: replay.reader.file, size: size, sha256: hash, index: index, lastTrace: lastTrace)
+            }
+            // Good events and then evidence: the file goes as it is, and has no index.
+            let (size, hash) = try digest(of: replay.reader.file)
+            return Checked(file: replay.reader.file, size: size, sha256: hash, index: nil, lastTrace: nil)
+        }
+        throw ArchiveError(.changed, "\(path) has no index that fits it: run \"cairn verify\"")
+    }
+
+    private func index(_ segment: LogDirectory.Segment, _ footer: SegmentFooter) throws(ReadError) -> [UInt8]? {
+        for part in [FileNames.Part.nextIndex, .index] {
+            let path = segment.path(part)
+            let bytes = try accessing { () throws(IOFailure) in
+                try directory.files.contents(path, limit: LogDirectory.indexLimit)
+            }
+            if let bytes, Digest.sha256(bytes) == footer.indexDigest { return bytes }
+        }
+        return nil
+    }
+
+    private func digest(of file: any ReadableFile) throws(ReadError) -> (size: UInt64, sha256: Digest) {
+        try accessing { () throws(IOFailure) in
+            let size = try file.size()
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
+            defer { buffer.deallocate() }
+            var (hash, offset) = (StreamingHash(), UInt64(0))
+            while offset < size {
+                let count = try file.read(at: offset, into: buffer)
+                guard count > 0 else { break }
+                hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+                offset += UInt64(count)
+            }
+            return (offset, hash.finish())
+        }
+    }
+
+    // MARK: - Redaction
+
+    /// Puts a segment there anew if events of it were redacted since, and removes the copy that holds them.
+    private mutating func replaceIfRedacted(
+        _ segment: LogDirectory.Segment, _ seal: Seal, sealedEnd: UInt64
+    ) throws {
+        let reader = try SegmentReader(directory.files, path: segment.path(.data))
+        guard reader.header.isPunctured, var manifest = try manifest(seal.firstSequence), let data = manifest.data
+        else { return }
+        if try digest(of: reader.file).sha256 != data.sha256 {
+            let checked = try check(segment, seal)
+            // What accounts for the redaction comes first, or the archive would not verify.
+            guard checked.lastTrace.map({ $0 < sealedEnd }) ?? true else { return }
+            var next = try put(checked, segment, seal, generation: manifest.generation + 1)
+            next.generation = manifest.generation + 1
+            next.superseded = manifest.superseded + [data.key] + (manifest.index.map { [$0.key] } ?? [])
+            try putManifest(next, onlyIfAbsent: false)
+            manifest = next
+            outcome.replaced += 1
+            outcome.bytes += checked.size
+        }
+        try removeSuperseded(&manifest)
+    }
+
+    private mutating func removeSuperseded(_ manifest: inout ArchiveManifest) throws(ArchiveError) {
+        guard !manifest.superseded.isEmpty else { return }
+        var left: [String] = []
+        for key in manifest.superseded {
+            do throws(ArchiveError) {
+                try storage.removeEveryVersion(key, bypassingGovernance: false)
+            } catch {
+                guard error.code == .locked else { throw error }
+                left.append(key)
+            }
+        }
+        outcome.locked += left
+        guard left != manifest.superseded else { return }
+        manifest.superseded = left
+        try putManifest(manifest, onlyIfAbsent: false)
+    }
+
+    // MARK: - The log as a whole
+
+    private func putOrigin() throws {
+        guard let (_, bytes) = try directory.note(FileNames.origin) else { return }
+        do throws(ArchiveError) {
+            try storage.put(layout.origin, bytes, lock: lock, contentType: "text/plain")
+        } catch {
+            guard error.code == .exists else { throw error }
+            guard try storage.contents(layout.origin, limit: Limits.note) == bytes else {
+                throw ArchiveError(
+                    .exists, "another log of the same name is in this archive: use another prefix", key: layout.origin)
+            }
+        }
+    }
+
+    private func put(_ checkpoint: (note: SignedNote, bytes: [UInt8])) throws {
+        let size = try Checkpoint(text: checkpoint.note.text).size
+        do throws(ArchiveError) {
+            try storage.put(layout.checkpoint(size), checkpoint.bytes, lock: lock, contentType: "text/plain")
+        } catch {
+            // Signed anew at the same size it says the same.
+            guard error.code == .exists else { throw error }
+        }
+    }
+}
