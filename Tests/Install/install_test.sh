@@ -93,6 +93,10 @@ destination=$work/destination
 check 'first run' run "$destination" /usr --no-build
 check 'tree and modes' same '644 ./etc/cairn/cairn.yaml
 755 ./usr/bin/cairn
+644 ./usr/lib/systemd/system/cairn-archive.service
+644 ./usr/lib/systemd/system/cairn-archive.timer
+644 ./usr/lib/systemd/system/cairn-retention.service
+644 ./usr/lib/systemd/system/cairn-retention.timer
 644 ./usr/lib/systemd/system/cairnd.service
 644 ./usr/lib/systemd/system/cairnd.socket
 644 ./usr/lib/sysusers.d/cairn.conf
@@ -100,6 +104,7 @@ check 'tree and modes' same '644 ./etc/cairn/cairn.yaml
 755 ./usr/sbin/cairnd
 644 ./usr/share/bash-completion/completions/cairn
 644 ./usr/share/cairn/cairn.yaml
+644 ./usr/share/cairn/retention.yaml
 644 ./usr/share/fish/vendor_completions.d/cairn.fish
 644 ./usr/share/zsh/vendor-completions/_cairn' "$(tree "$destination")"
 for shell in bash-completion/completions/cairn:bash zsh/vendor-completions/_cairn:zsh \
