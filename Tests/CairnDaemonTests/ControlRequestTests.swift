@@ -42,10 +42,11 @@ import Testing
         var configuration = Configuration()
         configuration.control.uids = [41]
         configuration.control.custodyUids = [42]
+        configuration.control.archiveUids = [43]
         let commands = DaemonCommands(daemon: EmbeddedDaemon(configuration: configuration))
         let allowed: [(ControlCommand, [UInt32])] = [
             (.status, [0, 41, 42, 43]), (.rotate, [0, 41]), (.sync, [0, 41]), (.holdAdd, [0, 42]),
-            (.holdRelease, [0, 42]), (.redact, [0, 42]),
+            (.holdRelease, [0, 42]), (.redact, [0, 42]), (.retentionApply, [0, 42]), (.archived, [0, 43]),
         ]
         #expect(Set(allowed.map(\.0)) == Set(ControlCommand.allCases))
         for (command, users) in allowed {
