@@ -40,6 +40,11 @@ struct LogSnapshot {
         }
     }
 
+    /// Whether no segment was begun, sealed or removed since.
+    func isCurrent(_ directory: LogDirectory) throws(ReadError) -> Bool {
+        try LogSnapshot.list(directory) == segments
+    }
+
     private static func list(_ directory: LogDirectory) throws(ReadError) -> [LogDirectory.Segment] {
         // A log whose directory of segments was removed is a log without segments.
         let status = try accessing { () throws(IOFailure) in try directory.files.status(FileNames.segments) }
