@@ -1,5 +1,6 @@
 internal import CairnFormat
 internal import CairnPlatform
+internal import CairnReader
 internal import CairnStore
 package import Logging
 internal import NIOCore
@@ -78,6 +79,7 @@ package final class EmbeddedDaemon: Sendable {
                     group: loopGroup,
                     lock: lock, since: now.wall)
             }
+            scheduleRetention(on: loopGroup.next())
             progress("listening")
             try control.start(path: configuration.controlPath, mode: configuration.control.mode)
             try events.start(writer: writer, descriptor: eventSocket)
@@ -127,6 +129,36 @@ package final class EmbeddedDaemon: Sendable {
             }
         }
         return caretaker
+    }
+
+    /// Time between two looks at the setting while retention waits for requests only: a reload may change that.
+    private static let retentionIdle = TimeAmount.minutes(1)
+
+    /// Applies the policy of retention every `retention.interval`. The event loop's end is its end.
+    private func scheduleRetention(on loop: any EventLoop) {
+        let interval = configuration.withLock { $0.retention.interval }
+        let isOff = interval == .zero
+        loop.scheduleTask(in: isOff ? EmbeddedDaemon.retentionIdle : TimeAmount(interval)) { [self] in
+            guard running.withLock({ $0 != nil }) else { return }
+            if !isOff { applyRetention() }
+            scheduleRetention(on: loop)
+        }
+    }
+
+    private func applyRetention() {
+        let path = configuration.withLock { $0.retention.policy }
+        guard !path.isEmpty, let caretaker = running.withLock({ $0?.caretaker }) else { return }
+        _ = caretaker.perform { [self] custody in
+            do {
+                let outcome = try custody.apply(
+                    RetentionPolicy(file: path), now: now, by: ProcessEnvironment.userID, pause: caretaker.attend)
+                if !outcome.deleted.isEmpty {
+                    logger.notice("retention removed \(outcome.deleted.count) segments, \(outcome.bytes) bytes")
+                }
+            } catch {
+                logger.error("retention was not applied: \(error)")
+            }
+        }
     }
 
     /// Stops accepting, commits and acknowledges what was received, signs the head and lets go of the log.
