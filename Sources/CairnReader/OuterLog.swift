@@ -1,4 +1,4 @@
-import CairnFormat
+package import CairnFormat
 import CairnPlatform
 
 /// The log of the seals, as its checkpoint covers it. Who makes one reads every seal, hashes it, and compares the root.
@@ -91,5 +91,14 @@ struct OuterLog {
         var leaves: [Digest] = []
         try OuterLog.forEachLeaf(directory, segments, count: size) { leaves.append($0) }
         return MerkleProof.consistency(from: Int(old), in: leaves[...])
+    }
+}
+
+extension LogDirectory {
+    /// That a checkpoint of this log extends the one over its first `old` seals: the hashes that a witness wants.
+    ///
+    /// - Parameter checkpoint: the bytes of the signed note.
+    package func consistency(of checkpoint: [UInt8], from old: UInt64) throws(ReadError) -> [Digest] {
+        try OuterLog(self, checkpoint: checkpoint).consistency(from: old)
     }
 }
