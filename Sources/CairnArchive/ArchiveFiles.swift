@@ -41,9 +41,16 @@ package final class ArchiveFiles: ReadableFileSystem {
         }
         let prefix = FileNames.segments + "/"
         guard path.hasPrefix(prefix), let (first, part) = FileNames.parse(String(path.dropFirst(prefix.count))),
-            part != .nextIndex, let manifest = try manifest(first)
+            let manifest = try manifest(first)
         else { return .nothing }
-        let object = part == .data ? manifest.data : part == .index ? manifest.index : manifest.sealObject
+        let object: ArchiveManifest.Object? =
+            switch part.plain {
+            case .data: manifest.data
+            case .index: manifest.index
+            case .seal: manifest.sealObject
+            default: nil
+            }
+        guard object?.key.hasSuffix(FileNames.encrypted) == part.isEncrypted else { return .nothing }
         return object.map { .object(key: $0.key, size: $0.size) } ?? .nothing
     }
 

@@ -61,16 +61,16 @@ package struct Archiver {
             }
             return true
         }
-        var sealedEnd: UInt64 = 0
-        for segment in try directory.segments() where segment.isSealed {
+        let sealed = try directory.segments().filter(\.isSealed)
+        let sealedEnd = try sealed.last.flatMap { try directory.seal($0)?.endSequence } ?? 0
+        for segment in sealed {
             guard let seal = try directory.seal(segment) else { continue }
-            sealedEnd = seal.endSequence
             let isThere = known.contains(seal.firstSequence)
             guard isThere || segment.hasData else {
                 try putSealOnly(segment, seal)
                 continue
             }
-            if !isThere { try archive(segment, seal) }
+            guard try isThere || archive(segment, seal, sealedEnd: sealedEnd) else { continue }
             outcome.sequences.insert(seal.firstSequence..<seal.endSequence)
         }
         // Behind the new segments: the events that say what was redacted are in the archive by now.
@@ -93,14 +93,39 @@ package struct Archiver {
         var index: [UInt8]?
         /// The greatest number of an event that tells of redactions.
         var lastTrace: UInt64?
+        /// Data and index are age files.
+        var isEncrypted = false
     }
 
-    private mutating func archive(_ segment: LogDirectory.Segment, _ seal: Seal) throws {
+    /// False if it has to wait for the seal over an event that says what was erased from it: the archive would not
+    /// verify without that.
+    private mutating func archive(
+        _ segment: LogDirectory.Segment, _ seal: Seal, sealedEnd: UInt64
+    ) throws -> Bool {
         let checked = try check(segment, seal)
+        guard try isAccountedFor(checked, seal, sealedEnd: sealedEnd) else { return false }
         let manifest = try put(checked, segment, seal, generation: 0)
         try putManifest(manifest, onlyIfAbsent: true)
         outcome.archived += 1
         outcome.bytes += checked.size
+        return true
+    }
+
+    private func isAccountedFor(_ checked: Checked, _ seal: Seal, sealedEnd: UInt64) throws(ReadError) -> Bool {
+        guard checked.isEncrypted, checked.lastTrace == nil else {
+            return checked.lastTrace.map { $0 < sealedEnd } ?? true
+        }
+        // What was erased from it cannot be seen, but the events of the active segment can.
+        let sequences = seal.firstSequence..<seal.endSequence
+        var isAccountedFor = true
+        try AuditLog(directory).forEachTrace(.redacted) { event, trace in
+            guard event >= sealedEnd else { return .stop }
+            if case .redacted(let redacted) = trace, !redacted.sequences.clamped(to: sequences).isEmpty {
+                isAccountedFor = false
+            }
+            return isAccountedFor ? .next : .stop
+        }
+        return isAccountedFor
     }
 
     /// Of a segment that was pruned before the archive was begun the seal goes there, so that the chain is whole.
@@ -122,15 +147,18 @@ package struct Archiver {
         guard let (_, sealBytes) = try directory.note(segment.path(.seal)) else {
             throw ArchiveError(.changed, "the seal \(segment.path(.seal)) has vanished: run \"cairn verify\"")
         }
+        let ending = checked.isEncrypted ? FileNames.encrypted : ""
         let data = ArchiveManifest.Object(
-            key: layout.data(seal, generation: generation), size: checked.size, sha256: checked.sha256)
+            key: layout.data(seal, generation: generation) + ending, size: checked.size, sha256: checked.sha256)
         let index = checked.index.map { bytes in
             ArchiveManifest.Object(
-                key: layout.index(first, generation: generation), size: UInt64(bytes.count), sha256: .sha256(bytes))
+                key: layout.index(first, generation: generation) + ending, size: UInt64(bytes.count),
+                sha256: .sha256(bytes))
         }
         let sealObject = ArchiveManifest.Object(
             key: layout.seal(first), size: UInt64(sealBytes.count), sha256: .sha256(sealBytes))
-        try put(data, try FileSource(checked.file, size: checked.size), "application/gzip") { sent in
+        let type = checked.isEncrypted ? "application/octet-stream" : "application/gzip"
+        try put(data, try FileSource(checked.file, size: checked.size), type) { sent in
             progress(first, sent, checked.size)
         }
         if let index, let bytes = checked.index { try put(index, BytesSource(bytes), "application/octet-stream") }
@@ -195,11 +223,32 @@ package struct Archiver {
 
     // MARK: - Checks
 
-    /// Reads the whole segment: what does not verify here must not be what is left once the local copy is gone.
+    /// Reads the whole segment: what does not verify here must not be what is left once the local copy is gone. Of one
+    /// that is encrypted for others all that can be known is that its files are whole.
     private func check(_ segment: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
+        guard segment.isEncrypted else { return try checkContents(segment, seal) }
+        var lastTrace: UInt64?
+        do {
+            lastTrace = try checkContents(segment, seal).lastTrace
+        } catch let error as ReadError where error.code == .encrypted {}
+        let stored = directory.stored
+        let (file, index) = try accessing { () throws(IOFailure) in
+            (
+                try stored.openForReading(segment.path(.encryptedData)),
+                try stored.contents(segment.path(.encryptedIndex), limit: LogDirectory.indexLimit)
+            )
+        }
+        if index == nil, seal.reason != .corruption {
+            throw ArchiveError(.changed, "\(segment.path(.encryptedIndex)) is missing: run \"cairn verify\"")
+        }
+        let (size, hash) = try digest(of: file)
+        return Checked(file: file, size: size, sha256: hash, index: index, lastTrace: lastTrace, isEncrypted: true)
+    }
+
+    private func checkContents(_ segment: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
         let path = segment.path(.data)
         for _ in 0..<4 {
-            var replay = try SegmentReplay(directory.files, path: path, end: seal.endSequence)
+            var replay = try SegmentReplay(directory.files, path: path, seal: seal)
             var lastTrace: UInt64?
             var footer: SegmentFooter?
             if seal.reason != .corruption {
@@ -260,13 +309,12 @@ package struct Archiver {
     private mutating func replaceIfRedacted(
         _ segment: LogDirectory.Segment, _ seal: Seal, sealedEnd: UInt64
     ) throws {
-        let reader = try SegmentReader(directory.files, path: segment.path(.data))
-        guard reader.header.isPunctured, var manifest = try manifest(seal.firstSequence), let data = manifest.data
+        guard try segment.isEncrypted || isPunctured(segment),
+            var manifest = try manifest(seal.firstSequence), let data = manifest.data
         else { return }
-        if try digest(of: reader.file).sha256 != data.sha256 {
+        if try isWrittenAnew(segment, since: data) {
             let checked = try check(segment, seal)
-            // What accounts for the redaction comes first, or the archive would not verify.
-            guard checked.lastTrace.map({ $0 < sealedEnd }) ?? true else { return }
+            guard try isAccountedFor(checked, seal, sealedEnd: sealedEnd) else { return }
             var next = try put(checked, segment, seal, generation: manifest.generation + 1)
             next.generation = manifest.generation + 1
             next.superseded = manifest.superseded + [data.key] + (manifest.index.map { [$0.key] } ?? [])
@@ -277,6 +325,46 @@ package struct Archiver {
         }
         try removeSuperseded(&manifest)
     }
+
+    /// Whether events of it were erased; false if that cannot be known.
+    private func isPunctured(_ segment: LogDirectory.Segment) throws(ReadError) -> Bool {
+        do throws(ReadError) {
+            return try SegmentReader(directory.files, path: segment.path(.data)).header.isPunctured
+        } catch {
+            guard error.code == .encrypted else { throw error }
+            return false
+        }
+    }
+
+    /// Whether what is in the archive still holds events that were erased since.
+    private func isWrittenAnew(_ segment: LogDirectory.Segment, since data: ArchiveManifest.Object) throws -> Bool {
+        guard segment.isEncrypted else {
+            let reader = try SegmentReader(directory.files, path: segment.path(.data))
+            return try digest(of: reader.file).sha256 != data.sha256
+        }
+        guard data.key.hasSuffix(FileNames.encrypted) else {
+            // It came there before it was encrypted here, and only who can read it knows more.
+            guard try isPunctured(segment) else { return false }
+            let reader = try SegmentReader(directory.files, path: segment.path(.data))
+            return try digest(of: reader.file).sha256 != data.sha256
+        }
+        // Each encryption has a key of its own, which the file begins with.
+        let stored = directory.stored
+        let count = Archiver.headerBytes
+        let beginning = try accessing { () throws(IOFailure) in
+            let file = try stored.openForReading(segment.path(.encryptedData))
+            return try [UInt8](unsafeUninitializedCapacity: count) { (buffer, count) throws(IOFailure) in
+                count = try file.read(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+        }
+        let archived = try [UInt8](unsafeUninitializedCapacity: count) { (buffer, count) throws(ArchiveError) in
+            count = try storage.read(data.key, at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        return archived != beginning
+    }
+
+    /// Of an age file: enough to hold its first stanza.
+    private static let headerBytes = 256
 
     private mutating func removeSuperseded(_ manifest: inout ArchiveManifest) throws(ArchiveError) {
         guard !manifest.superseded.isEmpty else { return }

@@ -1,3 +1,4 @@
+package import CairnFormat
 internal import CairnPlatform
 
 /// The settings of the daemon. A value made with `Configuration()` holds the defaults, and they stand nowhere else.
@@ -14,6 +15,7 @@ package struct Configuration: Sendable, Equatable {
     package var head = Head()
     package var disk = Disk()
     package var retention = Retention()
+    package var encryption = Encryption()
     package var idempotency = Idempotency()
     package var sanitize = Sanitize()
     package var log = Log()
@@ -71,6 +73,13 @@ package struct Configuration: Sendable, Equatable {
         package var policy = ""
         /// Zero: only on request.
         package var interval = Duration.zero
+    }
+
+    package struct Encryption: Sendable, Equatable {
+        /// Of age; empty: nothing is encrypted.
+        package var recipients: [AgeRecipient] = []
+        /// How long segments stay readable here.
+        package var after = Duration.seconds(86_400)
     }
 
     package struct Idempotency: Sendable, Equatable {

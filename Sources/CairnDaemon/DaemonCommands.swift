@@ -71,7 +71,8 @@ struct DaemonCommands: ControlCommands {
         _ parts: EmbeddedDaemon.Running, isUrgent: Bool = false, _ done: @escaping Done,
         _ body: @escaping @Sendable (inout Custody) throws(StoreError) -> [(String, ControlAnswer.Value)]
     ) {
-        let isTaken = parts.caretaker.perform(isUrgent: isUrgent) { custody in
+        let isTaken = parts.caretaker.perform(isUrgent: isUrgent) { [daemon] custody in
+            custody.recipients = daemon.configuration.withLock { $0.encryption.recipients }
             do throws(StoreError) {
                 done(ControlAnswer.success(try body(&custody)))
             } catch {
@@ -113,10 +114,14 @@ struct DaemonCommands: ControlCommands {
         guard sequences != nil || !query.filter.isEmpty || query.since != nil || query.until != nil else {
             throw ControlRequestError(message: "say which events: \"sequences\", \"filter\", \"since\", \"until\"")
         }
+        let identities = try identities(request)
         let order = Custody.RedactionOrder(
             query: query, sequences: sequences, reason: try request.requiredText("reason"), by: peer.uid,
             isDry: try request.flag("dry_run"))
         withCustody(parts, done) { custody throws(StoreError) in
+            // Lent for this one job.
+            custody.identities = identities
+            defer { custody.identities = [] }
             let outcome = try custody.redact(order)
             return [
                 ("events", .number(outcome.events)), ("already_redacted", .number(outcome.alreadyErased)),
@@ -167,6 +172,16 @@ struct DaemonCommands: ControlCommands {
         let place = try request.requiredText("archive")
         withCustody(parts, done) { custody throws(StoreError) in
             [("noted", .flag(try custody.noteArchived(sequences, in: place, by: peer.uid)))]
+        }
+    }
+
+    /// As in a file of age identities. No answer and no log shows them.
+    private func identities(_ request: ControlRequest) throws(ControlRequestError) -> [AgeIdentity] {
+        guard let text = try request.text("identities") else { return [] }
+        do throws(FormatError) {
+            return try AgeIdentity.parse(file: Array(text.utf8))
+        } catch {
+            throw ControlRequestError(message: "the identities: \(error.description)")
         }
     }
 

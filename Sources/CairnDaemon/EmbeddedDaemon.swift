@@ -68,7 +68,10 @@ package final class EmbeddedDaemon: Sendable {
                 opened, events: [startEvent(configuration)], time: time,
                 observer: Observer(
                     events: events, logger: logger,
-                    hasSealed: { [self] in running.withLock { $0?.caretaker }?.lookAgain() },
+                    hasSealed: { [self] in
+                        running.withLock { $0?.caretaker }?.lookAgain()
+                        encryptWhatIsDue()
+                    },
                     failed: { [self] in fail($0) }))
             let control = ControlServer(loop: loopGroup.next(), commands: DaemonCommands(daemon: self))
             let watch = watch(configuration.directory, writer)
@@ -80,6 +83,7 @@ package final class EmbeddedDaemon: Sendable {
                     lock: lock, since: now.wall)
             }
             scheduleRetention(on: loopGroup.next())
+            scheduleEncryption(on: loopGroup.next())
             progress("listening")
             try control.start(path: configuration.controlPath, mode: configuration.control.mode)
             try events.start(writer: writer, descriptor: eventSocket)
@@ -142,6 +146,30 @@ package final class EmbeddedDaemon: Sendable {
             guard running.withLock({ $0 != nil }) else { return }
             if !isOff { applyRetention() }
             scheduleRetention(on: loop)
+        }
+    }
+
+    /// Encrypts, once a minute, what has become due: `encryption.after` is counted in hours rather than in seconds.
+    private func scheduleEncryption(on loop: any EventLoop) {
+        encryptWhatIsDue()
+        loop.scheduleTask(in: .minutes(1)) { [self] in
+            guard running.withLock({ $0 != nil }) else { return }
+            scheduleEncryption(on: loop)
+        }
+    }
+
+    private func encryptWhatIsDue() {
+        let encryption = configuration.withLock { $0.encryption }
+        guard !encryption.recipients.isEmpty, let caretaker = running.withLock({ $0?.caretaker }) else { return }
+        _ = caretaker.perform { [self] custody in
+            custody.recipients = encryption.recipients
+            do throws(StoreError) {
+                let end = Time(nanoseconds: now.nanoseconds - encryption.after.nanoseconds)
+                let count = try custody.encrypt(through: end, pause: caretaker.attend)
+                if count > 0 { logger.info("encrypted \(count) sealed segments") }
+            } catch {
+                logger.error("sealed segments were not encrypted: \(error)")
+            }
         }
     }
 

@@ -1,3 +1,4 @@
+internal import CairnFormat
 internal import CairnPlatform
 
 /// Why a text is not a value of the kind that was asked for: a phrase that follows the text in a message.
@@ -319,6 +320,21 @@ extension ValueKind<[String]> {
                 return try withoutControlCharacters(text)
             },
             text: { $0 })
+    }
+}
+
+extension ValueKind<[AgeRecipient]> {
+    static var recipients: Self {
+        list(
+            of: "list of age recipients, such as [age1…]",
+            element: { (text) throws(QuantityError) in
+                do throws(FormatError) {
+                    return try AgeRecipient(text)
+                } catch {
+                    throw QuantityError("has one that cannot be used: \(error.message)")
+                }
+            },
+            text: { $0.description })
     }
 }
 

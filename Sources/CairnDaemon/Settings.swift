@@ -147,6 +147,12 @@ extension Setting {
             "retention.interval", .span(.zero ... .seconds(366 * 86_400)), \.retention.interval,
             "Time between two runs of retention; 0: only on request."),
         Setting(
+            "encryption.recipients", .recipients, \.encryption.recipients,
+            "Age recipients for whom sealed segments are encrypted; empty: they are not."),
+        Setting(
+            "encryption.after", .span(.zero ... .seconds(366 * 86_400)), \.encryption.after,
+            "How long after its last event a segment stays readable on this host."),
+        Setting(
             "idempotency.ids", .count(0...100_000_000), \.idempotency.ids, needsRestart: true,
             "Event ids that are remembered to find retries; 0: off."),
         Setting(

@@ -15,7 +15,26 @@ package enum FileNames {
         case index = ".index"
         /// While a segment is written anew: the index of the new data, until it takes the name of the old.
         case nextIndex = ".index.next"
+        /// The same parts, encrypted for somebody else. Format.md, "Encryption at rest".
+        case encryptedData = ".ndjson.gz.age"
+        case encryptedIndex = ".index.age"
+        case nextEncryptedIndex = ".index.next.age"
+
+        /// What it holds once it is decrypted, or as it is.
+        package var plain: Part {
+            switch self {
+            case .encryptedData: .data
+            case .encryptedIndex: .index
+            case .nextEncryptedIndex: .nextIndex
+            default: self
+            }
+        }
+
+        package var isEncrypted: Bool { plain != self }
     }
+
+    /// What the name of an encrypted part ends with, behind that of the part.
+    package static let encrypted = ".age"
 
     /// `firstSequence` is the segment's first sequence number.
     package static func segment(_ firstSequence: UInt64, _ part: Part) -> String {

@@ -106,29 +106,30 @@ package struct PuncturedSalts: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - start: the first sequence number of the segment.
+    ///   - end: the number behind its last one.
     ///   - next: the first one that no member has covered so far; is moved on.
     package mutating func take(
-        _ content: UnsafeRawBufferPointer, start: UInt64, next: inout UInt64
+        _ content: UnsafeRawBufferPointer, start: UInt64, end: UInt64, next: inout UInt64
     ) throws(FormatError) {
         var reader = ByteReader(content)
         let kind = try Kind(rawValue: reader.integer())
         let count = try UInt64(reader.integer(UInt16.self))
         let reserved = try reader.integer(UInt32.self)
         let first = try reader.integer(UInt64.self)
-        guard let kind, reserved == 0, count > 0, first < Limits.sequence else {
+        guard let kind, reserved == 0, count > 0, first < Limits.sequence, next < end else {
             throw FormatError(.malformed, "a salt member's content is malformed")
         }
         switch kind {
         case .groupKeys:
             guard first == next / Salts.groupSize, first < Limits.sequence / Salts.groupSize,
                 next == start || next.isMultiple(of: Salts.groupSize),
-                reader.remaining == Int(count) * 32
+                first + count <= (end - 1) / Salts.groupSize + 1, reader.remaining == Int(count) * 32
             else { throw Self.misplaced }
             for group in first..<(first + count) { groupKeys[group] = try reader.digest() }
             next = (first + count) * Salts.groupSize
         case .salts:
             let group = first / Salts.groupSize
-            guard first == next, reader.remaining == Int(count) * Salts.size,
+            guard first == next, first + count <= end, reader.remaining == Int(count) * Salts.size,
                 (first + count - 1) / Salts.groupSize == group
             else { throw Self.misplaced }
             let place = Int(first % Salts.groupSize) * Salts.size

@@ -11,6 +11,7 @@ package struct SegmentBuilder {
     /// Retention classes, encoded.
     package private(set) var classes = NameTable()
     package private(set) var lastReceived: Time
+    private let beginning: Time
     private var firstReceived: Time?
     private var leastTime = Time.distantFuture
     private var greatestTime = Time.distantPast
@@ -37,10 +38,14 @@ package struct SegmentBuilder {
     /// - Parameters:
     ///   - salts: what is left of them; nil if the header holds the salt key.
     ///   - saltSize: bytes of the salt members.
+    ///   - leastReceived: by the seal, if there is one: what was erased at the beginning counts as of then, or of the
+    ///     segment's creation if that is earlier.
     package init(
-        header: SegmentHeader, salts: PuncturedSalts? = nil, saltSize: Int = 0, lastReceived: Time, deflater: Deflater
+        header: SegmentHeader, salts: PuncturedSalts? = nil, saltSize: Int = 0, lastReceived: Time,
+        leastReceived: Time? = nil, deflater: Deflater
     ) {
         self.header = header
+        beginning = min(header.created, leastReceived ?? header.created)
         self.lastReceived = lastReceived
         self.deflater = deflater
         self.salts = Salts(salts.map { .punctured($0) } ?? .key(header.saltKey))
@@ -54,6 +59,12 @@ package struct SegmentBuilder {
     }
 
     package var nextSequence: UInt64 { header.firstSequence + count }
+
+    /// The receive time of an erased event that follows one received at `last`. Its own must not show.
+    package func erasedTime(after last: Time) -> Time { max(last, beginning) }
+
+    /// Whether nothing is left of an event's salt.
+    package mutating func isSaltDestroyed(of sequence: UInt64) -> Bool { salts.withSalt(of: sequence) { $0 == nil } }
 
     /// Compresses with another codec from now on.
     package mutating func use(_ deflater: Deflater) { self.deflater = deflater }
@@ -274,7 +285,8 @@ package struct SegmentBuilder {
         let counts = zip(modules.names, moduleCounts).filter { $0.1 > 0 }.map { name, count in
             Seal.ModuleCount(name: String(decoding: name, as: UTF8.self), count: count)
         }.sorted { byteOrder($0.name, $1.name) }
-        let received = (firstReceived ?? header.created)...(firstReceived == nil ? header.created : lastReceived)
+        let first = firstReceived ?? header.created
+        let received = first...(firstReceived == nil ? first : max(first, lastReceived))
         let seal = Seal(
             origin: header.origin, number: header.number, firstSequence: header.firstSequence, count: count,
             root: tree.root, previous: header.previousSeal, opened: header.created, received: received,

@@ -21,6 +21,18 @@ public final class AuditLog: Sendable {
         self.path = path
     }
 
+    /// Opens the log in a directory, some segments of which are encrypted for others than its host.
+    ///
+    /// - Parameter identityFile: the bytes of a file as age-keygen(1) writes it.
+    /// - Throws: a ``ReadError`` of code `noLog` if there is no log, and of code `format` if that is no such file.
+    public init(at path: String, identityFile: [UInt8]) throws(ReadError) {
+        let identities = try reading("the file of identities") { () throws(FormatError) in
+            try AgeIdentity.parse(file: identityFile)
+        }
+        directory = try LogDirectory(path: path, identities: identities)
+        self.path = path
+    }
+
     package init(_ directory: LogDirectory) {
         self.directory = directory
         path = nil

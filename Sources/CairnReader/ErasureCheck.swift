@@ -22,12 +22,12 @@ struct ErasureCheck {
 
     mutating func run() {
         guard results.contains(where: { $0.isMissing || !$0.redactions.isEmpty }) else { return }
-        var pruned = SequenceRanges()
+        var pruned: [SequenceRanges] = []
         var redacted: [UInt64: Trace.Redacted] = [:]
         for (segment, result) in zip(segments, results) {
             for (sequence, trace) in result.traces where isSigned(sequence, segment, result) {
                 switch trace {
-                case .pruned(let sequences): pruned.formUnion(sequences.clamped(to: 0..<sequence))
+                case .pruned(let sequences): pruned.append(sequences.clamped(to: 0..<sequence))
                 case .redacted(let trace): redacted[sequence] = trace
                 case .archived: break
                 }
@@ -36,7 +36,7 @@ struct ErasureCheck {
         checkMissing(pruned)
         // What a policy is removing needs no other account: that may be gone before it.
         for (segment, result) in zip(segments, results) {
-            for redaction in result.redactions where !pruned.contains(redaction.sequences) {
+            for redaction in result.redactions where !Self.names(pruned, redaction.sequences) {
                 check(redaction, segment, redacted[redaction.event])
             }
         }
@@ -52,7 +52,12 @@ struct ErasureCheck {
 
     // MARK: - Segments
 
-    private mutating func checkMissing(_ pruned: SequenceRanges) {
+    /// Whether one of the traces names all of them; the newest names the most.
+    private static func names(_ traces: [SequenceRanges], _ sequences: Range<UInt64>) -> Bool {
+        traces.reversed().contains { $0.contains(sequences) }
+    }
+
+    private mutating func checkMissing(_ pruned: [SequenceRanges]) {
         let listed = Set(snapshot.segments.filter(\.hasData).map(\.firstSequence))
         /// Segments in a row of which only the seals are left.
         var run: (first: SegmentExpectation, end: UInt64, count: UInt64)?
@@ -61,13 +66,16 @@ struct ErasureCheck {
                 note(&run)
                 continue
             }
-            guard pruned.contains(seal.firstSequence..<seal.endSequence) else {
+            guard Self.names(pruned, seal.firstSequence..<seal.endSequence) else {
                 note(&run)
                 if listed.contains(segment.firstSequence) { isOvertaken = true }
+                let mayBeSaid = mayBeSaid(from: segment.firstSequence)
                 findings.append(
                     Finding(
-                        .tampered, segment: segment.number, sequence: segment.firstSequence,
-                        "the data is missing, and no signed event says that a policy removed it"))
+                        mayBeSaid ? .unverifiable : .tampered, segment: segment.number,
+                        sequence: segment.firstSequence,
+                        "the data is missing, and no signed event says that a policy removed it"
+                            + (mayBeSaid ? ErasureCheck.unlessEncrypted : "")))
                 continue
             }
             run = (run?.first ?? segment, seal.endSequence, (run?.count ?? 0) + 1)
@@ -104,10 +112,53 @@ struct ErasureCheck {
             return
         }
         if redaction.event >= readEnd { isOvertaken = true }
+        let mayBeSaid = isEncrypted(redaction.event)
         findings.append(
             Finding(
-                .tampered, segment: segment.number, sequence: first,
-                "\(events) erased, and event \(redaction.event), which should say so, does not or is not signed"))
+                mayBeSaid ? .unverifiable : .tampered, segment: segment.number, sequence: first,
+                "\(events) erased, and event \(redaction.event), which should say so, does not or is not signed"
+                    + (mayBeSaid ? ErasureCheck.unlessEncrypted : "")))
+    }
+
+    // MARK: - Encryption
+
+    private static let unlessEncrypted = ", unless it is among those that are encrypted: give their identity"
+
+    /// Whether an event that could not be read may say what became of those from `sequence` on.
+    private func mayBeSaid(from sequence: UInt64) -> Bool {
+        zip(segments, results).contains { $1.isEncrypted && $0.firstSequence > sequence }
+    }
+
+    private func isEncrypted(_ sequence: UInt64) -> Bool {
+        zip(segments, results).contains { segment, result in
+            guard result.isEncrypted, case .sealed(let seal) = segment.role else { return false }
+            return (seal.firstSequence..<seal.endSequence).contains(sequence)
+        }
+    }
+
+    /// What could not be checked, segments that follow each other in one note.
+    static func encrypted(_ segments: [SegmentExpectation], _ results: [SegmentResult]) -> [Note] {
+        var notes: [Note] = []
+        var run: (first: SegmentExpectation, end: UInt64, count: Int)?
+        func end() {
+            guard let (first, end, count) = run else { return }
+            run = nil
+            let which = count == 1 ? "1 segment" : "\(count) segments"
+            notes.append(
+                Note(
+                    .encrypted, segment: first.number,
+                    "events \(first.firstSequence) to \(end - 1), \(which), are encrypted: their seals are good, the "
+                        + "events were not checked: give an identity that opens them"))
+        }
+        for (segment, result) in zip(segments, results) {
+            if result.isEncrypted, case .sealed(let seal) = segment.role {
+                run = (run?.first ?? segment, seal.endSequence, (run?.count ?? 0) + 1)
+            } else {
+                end()
+            }
+        }
+        end()
+        return notes
     }
 
     /// The number behind the last event whose trace could count.

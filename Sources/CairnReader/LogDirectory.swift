@@ -3,12 +3,19 @@ package import CairnPlatform
 
 /// The files of a log, found and read without looking into segments.
 package struct LogDirectory: Sendable {
+    /// Encrypted segments read as those that are not.
     package let files: any ReadableFileSystem
+    /// The files as they are.
+    package let stored: any ReadableFileSystem
 
-    package init(_ files: any ReadableFileSystem) { self.files = files }
+    /// - Parameter identities: open what is encrypted.
+    package init(_ stored: any ReadableFileSystem, identities: [AgeIdentity] = []) {
+        self.stored = stored
+        files = EncryptedFiles(stored, identities)
+    }
 
     /// Opens a directory on disk; fails with `noLog` if it does not hold a log.
-    package init(path: String) throws(ReadError) {
+    package init(path: String, identities: [AgeIdentity] = []) throws(ReadError) {
         let files: PosixFileSystem
         do throws(IOFailure) {
             files = try PosixFileSystem(root: path)
@@ -16,7 +23,7 @@ package struct LogDirectory: Sendable {
             if error.isMissing { throw LogDirectory.noLog(path) }
             throw ReadError(error)
         }
-        self.files = files
+        self.init(files, identities: identities)
         guard try accessing({ () throws(IOFailure) in try files.status(FileNames.origin) }) != nil else {
             throw LogDirectory.noLog(path)
         }
@@ -35,7 +42,9 @@ package struct LogDirectory: Sendable {
 
         package func path(_ part: FileNames.Part) -> String { FileNames.segment(firstSequence, part) }
         package var isSealed: Bool { parts.contains(.seal) }
-        package var hasData: Bool { parts.contains(.data) }
+        package var hasData: Bool { parts.contains(.data) || isEncrypted }
+        /// Whether its data is there for those only who have an identity.
+        package var isEncrypted: Bool { !parts.contains(.data) && parts.contains(.encryptedData) }
     }
 
     /// Every segment of which data or seal is there, in order.
@@ -54,6 +63,19 @@ package struct LogDirectory: Sendable {
     /// The segment that begins with event `first`; nil if neither data nor seal of it is there.
     package func segment(_ first: UInt64) throws(ReadError) -> Segment? {
         try segments().first { $0.firstSequence == first }
+    }
+
+    /// Segments that are encrypted and cannot be opened, by their first sequence numbers.
+    package func hiddenSegments() throws(ReadError) -> Set<UInt64> {
+        var hidden: Set<UInt64> = []
+        for segment in try segments() where segment.isEncrypted {
+            do throws(ReadError) {
+                _ = try accessing { () throws(IOFailure) in try files.openForReading(segment.path(.data)) }
+            } catch {
+                if error.code == .encrypted { hidden.insert(segment.firstSequence) }
+            }
+        }
+        return hidden
     }
 
     /// A note with the bytes that it was read from; nil if there is no such file.
@@ -84,7 +106,7 @@ package struct LogDirectory: Sendable {
     /// The index of a segment, or nil if there is none or it is damaged: queries then read the whole segment.
     package func index(_ segment: Segment) -> SegmentIndex? {
         var paths = [segment.path(.index)]
-        if segment.parts.contains(.nextIndex) {
+        if !segment.parts.isDisjoint(with: [.nextIndex, .nextEncryptedIndex]) {
             // The data is being written anew: its footer says whose index is whose.
             let next = segment.path(.nextIndex)
             if (try? isIndex(next, of: segment.path(.data))) == true { paths.insert(next, at: 0) }

@@ -22,6 +22,8 @@ public struct Query: Sendable, Equatable {
     /// A cursor: the sequence number of the last event of an earlier answer. Events that come behind it in `order` are
     /// wanted: greater numbers with oldest first, smaller numbers with newest first.
     public var after: UInt64?
+    /// Leave out what is encrypted and cannot be opened; an answer without it would be an error otherwise.
+    package var passesEncrypted = false
 
     /// A query for every event, oldest first, unless told otherwise.
     public init(

@@ -22,6 +22,7 @@ package final class QueryScan {
 
     private let directory: LogDirectory
     private let isForward: Bool
+    private let passesEncrypted: Bool
     private let pruning: Pruning
     private let matcher: FilterMatcher
     private let parser: JSONParser
@@ -50,6 +51,7 @@ package final class QueryScan {
     ) throws(ReadError) {
         self.directory = directory
         isForward = query.order == .oldestFirst
+        passesEncrypted = query.passesEncrypted
         pruning = Pruning(query, within: bounds)
         matcher = FilterMatcher(query.filter)
         parser = try reading("") { () throws(FormatError) in try JSONParser() }
@@ -128,6 +130,7 @@ package final class QueryScan {
             }
             return opened
         } catch {
+            if error.code == .encrypted, passesEncrypted { return prune(source.nextFirst) }
             return try reopen(source, after: error)
         }
     }

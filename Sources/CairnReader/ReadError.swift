@@ -11,6 +11,8 @@ public struct ReadError: Error, Sendable, Equatable, CustomStringConvertible {
         case io
         /// The bytes are not what the format says.
         case format
+        /// The segment is encrypted, and no identity was given that opens it.
+        case encrypted
     }
 
     /// What kind of failure it is.
@@ -39,7 +41,8 @@ public struct ReadError: Error, Sendable, Equatable, CustomStringConvertible {
     }
 
     package init(_ failure: IOFailure) {
-        code = .io
+        code = failure.isWithoutIdentity ? .encrypted : failure.isDamagedEncryption ? .format : .io
+        if failure.isDamagedEncryption { format = .mismatch }
         message = failure.description
         // The failure's own text names the file.
         path = ""
@@ -55,7 +58,7 @@ public struct ReadError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 /// Runs `body` and says in which file its failure happened.
-package func reading<R>(_ path: String, _ body: () throws(FormatError) -> R) throws(ReadError) -> R {
+package func reading<R: ~Copyable>(_ path: String, _ body: () throws(FormatError) -> R) throws(ReadError) -> R {
     do throws(FormatError) {
         return try body()
     } catch {

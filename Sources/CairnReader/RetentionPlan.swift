@@ -89,6 +89,7 @@ package struct RetentionPlan: Sendable, Equatable {
             newestArchived = event
             return .stop
         }
+        let hidden = try log.directory.hiddenSegments()
         // In ascending order: what is accounted for stands before the account.
         var living = SequenceRanges()
         for index in entries.indices {
@@ -101,6 +102,8 @@ package struct RetentionPlan: Sendable, Equatable {
                 }
                 if isNeeded {
                     entries[index].keep("says what was erased from older segments that stay")
+                } else if hidden.contains(seal.firstSequence), !living.isEmpty {
+                    entries[index].keep("is encrypted, and may say what was erased from older segments that stay")
                 } else if newestArchived.map(sequences.contains) ?? false {
                     entries[index].keep("says which segments are in the archive")
                 }

@@ -151,10 +151,15 @@ struct SealChain {
     /// The header of a segment's data; nil if it cannot be read, which the verification of the data will find.
     private func header(of segment: LogDirectory.Segment) throws(ReadError) -> SegmentHeader? {
         let path = segment.path(.data)
-        guard segment.hasData, let bytes = try directory.beginning(of: path, limit: SegmentHeader.sizeLimit) else {
-            return nil
+        do throws(ReadError) {
+            guard segment.hasData, let bytes = try directory.beginning(of: path, limit: SegmentHeader.sizeLimit) else {
+                return nil
+            }
+            return bytes.withUnsafeBytes { try? SegmentHeader.decode($0).0 }
+        } catch {
+            guard error.code == .io else { return nil }
+            throw error
         }
-        return bytes.withUnsafeBytes { try? SegmentHeader.decode($0).0 }
     }
 
     private mutating func find(_ verdict: Verdict, _ expectation: SegmentExpectation, _ message: String) {

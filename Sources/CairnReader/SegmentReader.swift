@@ -47,7 +47,7 @@ package final class SegmentReader {
         var (salts, next) = (PuncturedSalts(), start)
         let first = try passSalts { content throws(FormatError) in
             guard next < end else { throw FormatError(.mismatch, "there are salts for more events than were sealed") }
-            try salts.take(content, start: start, next: &next)
+            try salts.take(content, start: start, end: end, next: &next)
         }
         guard next >= end else {
             throw failure(FormatError(.mismatch, "the salts from event \(next) on are missing", at: first))

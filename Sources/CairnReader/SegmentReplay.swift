@@ -26,10 +26,10 @@ package struct SegmentReplay {
     package private(set) var tokens: [UInt64] = []
     package private(set) var restored: [SegmentBuilder.RestoredEvent] = []
 
-    /// - Parameter end: the number behind the last event, if the segment is sealed. Events can be erased only there.
-    package init(_ files: any ReadableFileSystem, path: String, end: UInt64? = nil) throws(ReadError) {
+    /// - Parameter seal: of the segment, if it is sealed. Events can be erased only there.
+    package init(_ files: any ReadableFileSystem, path: String, seal: Seal? = nil) throws(ReadError) {
         let reader = try SegmentReader(files, path: path)
-        let left = try end.flatMap { end throws(ReadError) in try reader.salts(until: end) }
+        let left = try seal.flatMap { seal throws(ReadError) in try reader.salts(until: seal.endSequence) }
         self.reader = reader
         let header = reader.header
         (builder, parser, traceParser) = try reading(path) { () throws(FormatError) in
@@ -39,7 +39,7 @@ package struct SegmentReplay {
             let deflater = try Deflater(.isal)
             let builder = SegmentBuilder(
                 header: header, salts: left?.salts, saltSize: left?.size ?? 0, lastReceived: .distantPast,
-                deflater: deflater)
+                leastReceived: seal?.received.lowerBound, deflater: deflater)
             return (builder, try StoredEventReader(), try JSONParser())
         }
     }
@@ -118,8 +118,10 @@ package struct SegmentReplay {
         if builder.header.isPunctured, RedactedLine.isOne(line) {
             let erased = try RedactedLine(line: line)
             guard erased.sequence == sequence else { throw Self.misplaced(erased.sequence, sequence) }
-            // Its own time is gone.
-            lastReceived = max(lastReceived, builder.header.created)
+            guard builder.isSaltDestroyed(of: sequence) else {
+                throw FormatError(.mismatch, "the salt of the erased event \(sequence) is still there")
+            }
+            lastReceived = builder.erasedTime(after: lastReceived)
             redacted.append(erased)
             restored.append(
                 SegmentBuilder.RestoredEvent(
@@ -129,7 +131,7 @@ package struct SegmentReplay {
         let tokenStart = tokens.count
         let event = try parser.read(line, tokens: &tokens)
         guard event.stamps.sequence == sequence else { throw Self.misplaced(event.stamps.sequence, sequence) }
-        guard event.stamps.received >= lastReceived || firstReceived == nil else {
+        guard event.stamps.received >= lastReceived else {
             throw FormatError(.mismatch, "the receive time of event \(sequence) falls")
         }
         lastReceived = event.stamps.received

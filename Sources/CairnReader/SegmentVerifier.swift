@@ -15,6 +15,8 @@ struct SegmentResult: Sendable {
     var traces: [(sequence: UInt64, trace: Trace)] = []
     /// Whether the data of a sealed segment is not there.
     var isMissing = false
+    /// Whether the data of a sealed segment is encrypted for others, so that its events could not be looked at.
+    var isEncrypted = false
     /// Of the first good event that was not erased, and of the last good one.
     var firstReceived: Time?
     var lastReceived: Time?
@@ -108,7 +110,7 @@ struct SegmentVerifier {
     private mutating func open() throws(ReadError) -> SegmentReplay? {
         for attempt in 0... {
             do throws(ReadError) {
-                return try SegmentReplay(directory.files, path: path, end: seal?.endSequence)
+                return try SegmentReplay(directory.files, path: path, seal: seal)
             } catch {
                 if error.code == .io {
                     // Removed since it was looked for?
@@ -116,8 +118,11 @@ struct SegmentVerifier {
                     miss()
                     return nil
                 }
-                let (files, path) = (directory.files, path)
-                let file = try accessing { () throws(IOFailure) in try files.openForReading(path) }
+                if error.code == .encrypted {
+                    try leaveEncrypted(error)
+                    return nil
+                }
+                guard let file = try openAgain(error) else { return nil }
                 // The newest file may be new: empty, or with half a header.
                 if try size(file) == 0, isActive {
                     result.isWhole = true
@@ -128,6 +133,31 @@ struct SegmentVerifier {
             }
         }
         return nil
+    }
+
+    /// The file as it is; nil, with a finding, if it is an age file that is not whole.
+    private mutating func openAgain(_ error: ReadError) throws(ReadError) -> (any ReadableFile)? {
+        let (files, path) = (directory.files, path)
+        do throws(ReadError) {
+            return try accessing { () throws(IOFailure) in try files.openForReading(path) }
+        } catch let again {
+            guard again.code == .format else { throw again }
+            find(.tampered, firstLoss, again.message)
+            return nil
+        }
+    }
+
+    /// Without an identity a segment's data and index are there, whole as far as their sizes tell, and that is all.
+    private mutating func leaveEncrypted(_ error: ReadError) throws(ReadError) {
+        guard seal != nil else {
+            find(.unverifiable, first, error.message)
+            return
+        }
+        result.isEncrypted = true
+        let (files, index) = (directory.files, FileNames.segment(first, .index))
+        if seal?.reason != .corruption, try accessing({ () throws(IOFailure) in try files.status(index) }) == nil {
+            find(.indexDamaged, nil, "the index is missing; the events are encrypted")
+        }
     }
 
     /// Compares the header with what the chain of seals demands.
@@ -319,12 +349,11 @@ struct SegmentVerifier {
     /// An index is made from the segment alone, so a good one is the one that was made just now. A footer that names
     /// another one helps nobody: it is not signed.
     private mutating func checkIndex(_ expected: [UInt8], _ footer: SegmentFooter) throws(ReadError) {
-        let path = FileNames.segment(first, .index)
-        var index = try directory.beginning(of: path, limit: expected.count)
+        var index = try beginning(.index, limit: expected.count)
         if index != expected {
             // Data that was just written anew has its index beside it, until that takes the name.
-            let next = try directory.beginning(of: FileNames.segment(first, .nextIndex), limit: expected.count)
-            index = next == expected ? next : try directory.beginning(of: path, limit: expected.count)
+            let next = try beginning(.nextIndex, limit: expected.count)
+            index = next == expected ? next : try beginning(.index, limit: expected.count)
         }
         if index == nil {
             find(.indexDamaged, nil, "the index is missing; the events are intact")
@@ -332,6 +361,16 @@ struct SegmentVerifier {
             find(.indexDamaged, nil, "the index is not that of the segment; the events are intact")
         } else if footer.indexDigest != Digest.sha256(expected) {
             find(.indexDamaged, nil, "the footer names another index than that of the segment; the events are intact")
+        }
+    }
+
+    /// Of an age file that is damaged, or for others, nothing.
+    private func beginning(_ part: FileNames.Part, limit: Int) throws(ReadError) -> [UInt8]? {
+        do throws(ReadError) {
+            return try directory.beginning(of: FileNames.segment(first, part), limit: limit)
+        } catch {
+            guard error.code == .io else { return [] }
+            throw error
         }
     }
 

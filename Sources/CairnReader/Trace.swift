@@ -32,6 +32,8 @@ package enum Trace: Sendable, Equatable {
     /// - Parameter line: `JSONParser.padding` readable bytes stand behind it.
     package init?(_ line: UnsafeRawBufferPointer, _ parser: JSONParser) {
         guard let stamps = try? Stamps(line: line), stamps.isOwn, let tape = try? parser.parse(line),
+            let module = tape.member("module", of: 1), tape.kind(module) == .string,
+            tape.string(module).elementsEqual("system".utf8),
             let action = tape.member("action", of: 1), tape.kind(action) == .string,
             let kind = Kind(rawValue: String(decoding: tape.string(action), as: UTF8.self)),
             let details = tape.member("details", of: 1), let list = tape.member("sequences", of: details),
@@ -52,14 +54,16 @@ package enum Trace: Sendable, Equatable {
 }
 
 extension AuditLog {
-    /// The traces of a kind, newest first, with the numbers of their events, until `body` says stop.
+    /// The traces of a kind, newest first, with the numbers of their events, until `body` says stop. Segments that are
+    /// encrypted for others are passed over: what the newest trace of ``Trace/pruned(_:)`` and ``Trace/archived(_:)``
+    /// says was repeated before its segment was encrypted.
     package func forEachTrace(
         _ kind: Trace.Kind, _ body: (UInt64, Trace) -> QueryStep
     ) throws(ReadError) {
         let parser = try reading("") { () throws(FormatError) in try JSONParser() }
         let filter = Filter(terms: [.equal("module", "system"), .equal("action", kind.rawValue)])
         var query = Query(filter: filter, order: .newestFirst)
-        query.order = .newestFirst
+        query.passesEncrypted = true
         var padded: [UInt8] = []
         try forEach(query) { sequence, line in
             padded.removeAll(keepingCapacity: true)

@@ -63,6 +63,9 @@ public struct Note: Sendable, Equatable {
         case noActiveSegment = "NO-ACTIVE-SEGMENT"
         /// Segments' data was removed by a policy, and an event says so.
         case pruned = "PRUNED"
+        /// Segments are encrypted, and no identity was given that opens them: their seals are good, their events were not
+        /// looked at.
+        case encrypted = "ENCRYPTED"
         /// Events were erased, and an event says so; their leaves are there.
         case redacted = "REDACTED"
     }

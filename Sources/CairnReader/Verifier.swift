@@ -79,7 +79,7 @@ package struct Verifier {
         var erasure = ErasureCheck(chain.segments, results, snapshot)
         erasure.run()
         verification.findings += erasure.findings
-        verification.notes += erasure.notes
+        verification.notes += erasure.notes + ErasureCheck.encrypted(chain.segments, results)
         // Behind a good seal its end counts, also where the data is missing.
         let end = chain.next.firstSequence ?? (chain.segments.last?.firstSequence ?? 0) + (results.last?.count ?? 0)
         freshness.end = end

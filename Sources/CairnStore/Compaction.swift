@@ -30,7 +30,9 @@ package struct Compaction {
     ) throws(StoreError) -> Outcome? {
         let directory = LogDirectory(files)
         return try scanning { () throws(ReadError) -> (Seal, SegmentIndex?)? in
-            guard let segment = try directory.segment(first), segment.hasData, let seal = try directory.seal(segment),
+            guard let segment = try directory.segment(first), segment.hasData,
+                // It was compacted before it was encrypted.
+                !segment.isEncrypted, let seal = try directory.seal(segment),
                 // Behind the damage stands evidence.
                 seal.reason != .corruption
             else { return nil }

@@ -7,9 +7,13 @@ package import CairnReader
 package struct Custody: Sendable {
     let files: any FileSystem
     let recorder: any EventRecorder
-    private let entropy: any EntropySource
+    let entropy: any EntropySource
     package let compression: Compression
     private var register: HoldRegister
+    /// For whom sealed segments are encrypted; empty: they are not.
+    package var recipients: [AgeRecipient] = []
+    /// Open what is encrypted, as long as somebody lends them.
+    package var identities: [AgeIdentity] = []
 
     package init(
         _ files: any FileSystem, _ recorder: any EventRecorder, entropy: any EntropySource, compression: Compression
@@ -24,12 +28,21 @@ package struct Custody: Sendable {
     /// The holds that stand.
     package var holds: Holds { register.holds }
 
-    var log: AuditLog { AuditLog(LogDirectory(files)) }
+    var directory: LogDirectory { LogDirectory(files, identities: identities) }
+
+    var log: AuditLog { AuditLog(directory) }
+
+    private var redactor: Redactor {
+        Redactor(
+            files, recorder, compression,
+            SegmentRewrite.Encryption(recipients: recipients, identities: identities, entropy: entropy))
+    }
 
     /// Finishes what a crash or a full disk has cut off. To be called before anything else is asked for.
     package mutating func finish() throws(StoreError) {
         try register.finish()
-        _ = try Redactor(files, recorder, compression).finish()
+        try SegmentEncryption.finish(files)
+        _ = try redactor.finish()
         try Pruner(files, recorder).finish()
     }
 
@@ -37,7 +50,7 @@ package struct Custody: Sendable {
 
     package mutating func add(_ hold: Hold) throws(StoreError) {
         // What was decided before is done before: nothing is erased under a hold.
-        _ = try Redactor(files, recorder, compression).finish()
+        _ = try redactor.finish()
         try register.add(hold)
     }
 
@@ -104,7 +117,7 @@ package struct Custody: Sendable {
         _ sequences: SequenceRanges, reason: String, by: UInt32
     ) throws(StoreError) -> Redactor.Outcome {
         var outcome = Redactor.Outcome()
-        let redactor = Redactor(files, recorder, compression)
+        let redactor = redactor
         let ranges = sequences.ranges
         for start in stride(from: 0, to: ranges.count, by: RedactionRequest.rangeLimit) {
             let part = SequenceRanges(ranges[start..<min(ranges.count, start + RedactionRequest.rangeLimit)])
@@ -147,8 +160,8 @@ package struct Custody: Sendable {
         return selection
     }
 
-    private func sealed() throws(StoreError) -> [(segment: LogDirectory.Segment, seal: Seal)] {
-        let directory = LogDirectory(files)
+    func sealed() throws(StoreError) -> [(segment: LogDirectory.Segment, seal: Seal)] {
+        let directory = directory
         return try scanning { () throws(ReadError) in
             var found: [(LogDirectory.Segment, Seal)] = []
             for segment in try directory.segments() where segment.isSealed {
@@ -168,6 +181,15 @@ package struct Custody: Sendable {
 
     /// Asked before anything is promised.
     private func checkSegments(_ seals: [Seal]) throws(StoreError) {
+        let directory = directory
+        for seal in seals where recipients.isEmpty {
+            let segment = try scanning { () throws(ReadError) in try directory.segment(seal.firstSequence) }
+            guard segment?.isEncrypted == true else { continue }
+            throw StoreError(
+                .refused,
+                "segment \(seal.number) is encrypted, and for whom to write it anew is not known: set "
+                    + "encryption.recipients; nothing was erased")
+        }
         guard let seal = seals.first(where: { $0.reason == .corruption }) else { return }
         throw StoreError(
             .refused,
@@ -203,7 +225,7 @@ package struct Custody: Sendable {
     }
 
     func isFree(_ seal: Seal) throws(StoreError) -> Bool {
-        let directory = LogDirectory(files)
+        let directory = directory
         guard let segment = try scanning({ () throws(ReadError) in try directory.segment(seal.firstSequence) }) else {
             return false
         }
@@ -224,6 +246,12 @@ package struct Custody: Sendable {
                 }
                 return .next
             }
+        }
+        let directory = log.directory
+        for first in try scanning({ () throws(ReadError) in try directory.hiddenSegments() })
+        where going.contains(where: { $0.lowerBound == first }) {
+            // What it says nobody here can know: that may be of any event before.
+            accounts.append((first, SequenceRanges([0..<first])))
         }
         guard !accounts.isEmpty else { return candidates }
         var staying = SequenceRanges()

@@ -63,7 +63,7 @@ struct IdentityHistory {
             try body()
             return true
         } catch {
-            guard error.code == .format else { throw error }
+            guard error.code != .io else { throw error }
             return false
         }
     }

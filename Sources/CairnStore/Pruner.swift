@@ -90,8 +90,11 @@ package struct Pruner {
     private func size(_ seal: Seal) throws(StoreError) -> UInt64 {
         let files = files
         return try storing { () throws(IOFailure) in
-            let parts = [FileNames.Part.data, .index].map { FileNames.segment(seal.firstSequence, $0) }
-            return try (files.status(parts[0])?.size ?? 0) + (files.status(parts[1])?.size ?? 0)
+            var size: UInt64 = 0
+            for part in [FileNames.Part.data, .index, .encryptedData, .encryptedIndex] {
+                size += try files.status(FileNames.segment(seal.firstSequence, part))?.size ?? 0
+            }
+            return size
         }
     }
 
@@ -100,7 +103,7 @@ package struct Pruner {
     private func remove(_ segments: [UInt64]) throws(StoreError) {
         guard !segments.isEmpty else { return }
         let names = try names().filter { name in segments.contains { Self.isPart(name, of: $0) } }
-        let isIndex = { (name: String) in FileNames.parse(name).map { $0.1 == .index } ?? false }
+        let isIndex = { (name: String) in FileNames.parse(name).map { $0.part.plain == .index } ?? false }
         let files = files
         try storing { () throws(IOFailure) in
             for part in [names.filter { !isIndex($0) }, names.filter(isIndex)] {

@@ -1,4 +1,5 @@
 internal import CairnFormat
+internal import CairnPlatform
 package import CairnReader
 
 /// What the newest segment of a log looks like to a writer that starts.
@@ -74,5 +75,17 @@ package enum Recovery {
         case (_, .open(.torn), _): .continueActive(keepsOld: true)
         case (_, .open(.damaged), _): .sealDamaged
         }
+    }
+}
+
+extension FileSystem {
+    /// Removes what recovery has kept of a segment as it was before: files beside its data.
+    func removeRecoveryCopies(of first: UInt64) throws(IOFailure) {
+        let name = FileNames.segment(first, .data).dropFirst(FileNames.segments.utf8.count + 1)
+        for other in try list(FileNames.segments)
+        where other.hasPrefix("\(name).torn-") || other.hasPrefix("\(name).displaced-") {
+            try remove("\(FileNames.segments)/\(other)")
+        }
+        try syncDirectory(FileNames.segments)
     }
 }

@@ -12,11 +12,16 @@ package struct Redactor {
     private let files: any FileSystem
     private let recorder: any EventRecorder
     private let compression: Compression
+    private let encryption: SegmentRewrite.Encryption?
 
-    package init(_ files: any FileSystem, _ recorder: any EventRecorder, _ compression: Compression) {
+    package init(
+        _ files: any FileSystem, _ recorder: any EventRecorder, _ compression: Compression,
+        _ encryption: SegmentRewrite.Encryption? = nil
+    ) {
         self.files = files
         self.recorder = recorder
         self.compression = compression
+        self.encryption = encryption
     }
 
     /// What became of a request.
@@ -30,7 +35,14 @@ package struct Redactor {
     /// Finishes what a crash or a failure has cut off; nil if there is nothing.
     package func finish() throws(StoreError) -> Outcome? {
         guard let request = try RedactionRequest.pending(files) else { return nil }
-        return try carryOut(request)
+        do throws(StoreError) {
+            return try carryOut(request)
+        } catch {
+            guard error.code == .refused else { throw error }
+            throw StoreError(
+                .refused,
+                "a redaction that was begun is not finished: \(error.message); run \"cairn redact\" with it first")
+        }
     }
 
     /// Erases the events of a request, all of them in sealed segments. Of what was erased before nothing changes.
@@ -49,7 +61,7 @@ package struct Redactor {
     private func carryOut(_ request: RedactionRequest) throws(StoreError) -> Outcome {
         var outcome = Outcome()
         let erasures = try account(for: request, &outcome)
-        let directory = LogDirectory(files)
+        let directory = LogDirectory(files, identities: encryption?.identities ?? [])
         for segment in try scanning({ () throws(ReadError) in try directory.segments() }) {
             guard segment.isSealed, segment.hasData,
                 let seal = try scanning({ () throws(ReadError) in try directory.seal(segment) })
@@ -57,8 +69,9 @@ package struct Redactor {
             let sequences = seal.firstSequence..<seal.endSequence
             let own = erasures.filter { $0.sequences.overlaps(sequences) }
             guard !own.isEmpty else { continue }
-            _ = try SegmentRewrite(files, seal, compression, erasing: own).run()
-            try removeCopies(of: segment)
+            _ = try SegmentRewrite(files, seal, compression, encryption, erasing: own).run()
+            let files = files
+            try storing { () throws(IOFailure) in try files.removeRecoveryCopies(of: seal.firstSequence) }
             outcome.segments += 1
         }
         try complete(request, outcome)
@@ -90,18 +103,6 @@ package struct Redactor {
             erasures += part.map { Redaction(sequences: $0, event: event, by: request.by, reason: reason) }
         }
         return erasures
-    }
-
-    /// Recovery keeps files as they were beside the segment: they hold what is to be gone.
-    private func removeCopies(of segment: LogDirectory.Segment) throws(StoreError) {
-        let (files, name) = (files, segment.path(.data).split(separator: "/").last.map(String.init) ?? "")
-        try storing { () throws(IOFailure) in
-            for other in try files.list(FileNames.segments)
-            where other.hasPrefix("\(name).torn-") || other.hasPrefix("\(name).displaced-") {
-                try files.remove("\(FileNames.segments)/\(other)")
-            }
-            try files.syncDirectory(FileNames.segments)
-        }
     }
 
     private func complete(_ request: RedactionRequest, _ outcome: Outcome) throws(StoreError) {

@@ -50,11 +50,11 @@ extension Custody {
 
     /// The events of a segment that belong to what has expired, as far as one request can hold them.
     private func expired(_ entry: RetentionPlan.Entry) throws(StoreError) -> SequenceRanges {
-        let (files, seal) = (files, entry.seal)
+        let (files, seal) = (directory.files, entry.seal)
         return try scanning { () throws(ReadError) in
             var sequences = SequenceRanges()
             let path = FileNames.segment(seal.firstSequence, .data)
-            var replay = try SegmentReplay(files, path: path, end: seal.endSequence)
+            var replay = try SegmentReplay(files, path: path, seal: seal)
             while case .block(let block) = try replay.next() {
                 for (number, event) in replay.restored.enumerated() {
                     guard case .event(let facts, _) = event.content,

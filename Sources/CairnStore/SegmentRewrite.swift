@@ -1,5 +1,5 @@
-internal import CairnFormat
-internal import CairnPlatform
+package import CairnFormat
+package import CairnPlatform
 internal import CairnReader
 
 /// Writes a sealed segment anew: its lines in full blocks, or packed harder, and without what is to be erased. Hashes
@@ -9,20 +9,43 @@ internal import CairnReader
 /// The steps, each durable before the next: the new data as `….ndjson.gz.tmp`; its index as `….index.next`; the data
 /// takes its name; the index takes its name. A reader takes the index that the footer of the data names, so there is no
 /// moment without a good one. After a crash ``finish(_:)`` goes on where the names say that it stopped.
-struct SegmentRewrite {
+///
+/// A segment that is encrypted is read with an identity and written encrypted: its plaintext comes to no disk.
+package struct SegmentRewrite {
+    /// What it takes to write an encrypted segment anew.
+    package struct Encryption: Sendable {
+        package var recipients: [AgeRecipient]
+        package var identities: [AgeIdentity]
+        package var entropy: any EntropySource
+
+        package init(recipients: [AgeRecipient], identities: [AgeIdentity], entropy: any EntropySource) {
+            self.recipients = recipients
+            self.identities = identities
+            self.entropy = entropy
+        }
+    }
+
     private let files: any FileSystem
+    private let directory: LogDirectory
     private let seal: Seal
     private let compression: Compression
+    private let encryption: Encryption?
     /// Events to be erased, each range with what stands in their place.
     private let erasures: [Redaction]
+    /// Of the plain data, which an encrypted segment does not have.
     private let path: String
 
     /// - Parameter erasures: in ascending order. What was erased before is left as it is.
-    init(_ files: any FileSystem, _ seal: Seal, _ compression: Compression, erasing erasures: [Redaction] = []) {
+    init(
+        _ files: any FileSystem, _ seal: Seal, _ compression: Compression, _ encryption: Encryption? = nil,
+        erasing erasures: [Redaction] = []
+    ) {
         self.files = files
         self.seal = seal
         self.compression = compression
+        self.encryption = encryption
         self.erasures = erasures
+        directory = LogDirectory(files, identities: encryption?.identities ?? [])
         path = FileNames.segment(seal.firstSequence, .data)
     }
 
@@ -35,27 +58,70 @@ struct SegmentRewrite {
     /// Nothing is changed if it throws before the new data has its name; what it leaves then is for `finish`.
     func run() throws(StoreError) -> Sizes {
         // An index that is still to take its name must not be lost.
-        try Self.finish(files)
+        try Self.finish(files, encryption?.identities ?? [])
+        let isEncrypted = try storing { () throws(IOFailure) in try files.status(path) == nil }
+        let names = PartNames(seal.firstSequence, isEncrypted: isEncrypted)
         do throws(ReadError) {
-            var replay = try SegmentReplay(files, path: path, end: seal.endSequence)
+            var replay = try SegmentReplay(directory.files, path: path, seal: seal)
             let before = try accessing { () throws(IOFailure) in try replay.reader.file.size() }
-            let temporary = path + ".tmp"
-            let (files, path) = (files, path)
-            let file = try accessing { () throws(IOFailure) in
-                if try files.status(temporary) != nil { try files.remove(temporary) }
-                return try files.create(temporary, mode: 0o640)
-            }
-            let index = try write(&replay, to: file)
+            let temporary = names.data + ".tmp"
+            let file = try create(temporary, isEncrypted: isEncrypted)
+            let index = try encrypted(write(&replay, to: file), isEncrypted: isEncrypted)
+            let files = files
             try accessing { () throws(IOFailure) in
                 try file.sync()
-                try files.replace(FileNames.segment(seal.firstSequence, .nextIndex), with: index, mode: 0o640)
-                try files.rename(temporary, to: path)
+                try files.replace(names.nextIndex, with: index, mode: 0o640)
+                try files.rename(temporary, to: names.data)
                 try files.syncDirectory(FileNames.segments)
-                try Self.takeIndex(files, seal.firstSequence)
+                try Self.takeIndex(files, names)
             }
             return Sizes(before: before, after: file.size)
         } catch {
             throw StoreError(error)
+        }
+    }
+
+    /// The names that a rewriting deals with.
+    private struct PartNames {
+        var data: String
+        var index: String
+        var nextIndex: String
+
+        init(_ first: UInt64, isEncrypted: Bool) {
+            data = FileNames.segment(first, isEncrypted ? .encryptedData : .data)
+            index = FileNames.segment(first, isEncrypted ? .encryptedIndex : .index)
+            nextIndex = FileNames.segment(first, isEncrypted ? .nextEncryptedIndex : .nextIndex)
+        }
+    }
+
+    private func create(_ temporary: String, isEncrypted: Bool) throws(ReadError) -> any AppendFile {
+        let files = files
+        let file = try accessing { () throws(IOFailure) in
+            if try files.status(temporary) != nil { try files.remove(temporary) }
+            return try files.create(temporary, mode: 0o640)
+        }
+        return isEncrypted ? try EncryptedAppendFile(file, try beginAge()) : file
+    }
+
+    private func encrypted(_ plaintext: [UInt8], isEncrypted: Bool) throws(ReadError) -> [UInt8] {
+        guard isEncrypted else { return plaintext }
+        var age = try beginAge()
+        var output = age.start
+        plaintext.withUnsafeBytes { age.append($0, to: &output) }
+        age.finish(to: &output)
+        return output
+    }
+
+    /// A new age file for the recipients that are configured.
+    private func beginAge() throws(ReadError) -> AgeEncryption {
+        let encryption = encryption
+        return try reading(path) { () throws(FormatError) in
+            guard let encryption, !encryption.recipients.isEmpty else {
+                throw FormatError(
+                    .unsupported,
+                    "it is encrypted, and for whom to write it anew is not known: set encryption.recipients")
+            }
+            return try AgeEncryption(to: encryption.recipients) { encryption.entropy.bytes($0) }
         }
     }
 
@@ -79,7 +145,7 @@ struct SegmentRewrite {
         var builder = try reading(path) { () throws(FormatError) in
             SegmentBuilder(
                 header: header, salts: left, saltSize: saltMembers.count, lastReceived: .distantPast,
-                deflater: try Deflater(compression))
+                leastReceived: seal.received.lowerBound, deflater: try Deflater(compression))
         }
         while case .block = try replay.next() {
             try reading(path) { () throws(FormatError) in try copy(replay, &salts, to: &builder, &output) }
@@ -115,8 +181,7 @@ struct SegmentRewrite {
             for event in replay.restored {
                 defer { sequence += 1 }
                 let line = UnsafeRawBufferPointer(rebasing: bytes[event.range])
-                // What its own time was must not show.
-                let timeBefore = max(builder.lastReceived, builder.header.created)
+                let timeBefore = builder.erasedTime(after: builder.lastReceived)
                 switch event.content {
                 case .event(_, let tokens):
                     guard let facts = events.next()?.facts else { continue }
@@ -163,39 +228,52 @@ struct SegmentRewrite {
 
     // MARK: - After a crash
 
-    private static func takeIndex(_ files: any FileSystem, _ first: UInt64) throws(IOFailure) {
-        try files.rename(FileNames.segment(first, .nextIndex), to: FileNames.segment(first, .index))
+    private static func takeIndex(_ files: any FileSystem, _ names: PartNames) throws(IOFailure) {
+        try files.rename(names.nextIndex, to: names.index)
         try files.syncDirectory(FileNames.segments)
     }
 
     private static func isTemporary(_ name: String) -> Bool {
         guard name.hasSuffix(".tmp"), let (_, part) = FileNames.parse(String(name.dropLast(4))) else { return false }
-        return part == .data || part == .nextIndex
+        return part != .seal && part != .index
     }
 
     /// Brings every rewriting to its end that a crash or a failure has cut off, or takes it back: afterwards nothing is
-    /// left of it in files of other names.
-    static func finish(_ files: any FileSystem) throws(StoreError) {
+    /// left of it in files of other names. Of an encrypted segment that needs an identity, and waits for one: readers
+    /// who have one find the index that fits.
+    static func finish(_ files: any FileSystem, _ identities: [AgeIdentity] = []) throws(StoreError) {
+        let directory = LogDirectory(files, identities: identities)
         do throws(ReadError) {
             let names = try accessing { () throws(IOFailure) in try files.list(FileNames.segments) }
             for name in names {
                 if isTemporary(name) {
                     try accessing { () throws(IOFailure) in try files.remove("\(FileNames.segments)/\(name)") }
                 }
-                guard case (let first, .nextIndex)? = FileNames.parse(name) else { continue }
-                let path = FileNames.segment(first, .nextIndex)
-                let isTaken = try LogDirectory(files).isIndex(path, of: FileNames.segment(first, .data))
+                guard let (first, part) = FileNames.parse(name), part.plain == .nextIndex else { continue }
+                let parts = PartNames(first, isEncrypted: part.isEncrypted)
+                guard let isTaken = try isTaken(first, directory) else { continue }
                 try accessing { () throws(IOFailure) in
                     if isTaken {
-                        try takeIndex(files, first)
+                        try takeIndex(files, parts)
                     } else {
-                        try files.remove(path)
+                        try files.remove(parts.nextIndex)
                         try files.syncDirectory(FileNames.segments)
                     }
                 }
             }
         } catch {
             throw StoreError(error)
+        }
+    }
+
+    /// Whether the data is the one that the next index is of; nil if that cannot be known.
+    private static func isTaken(_ first: UInt64, _ directory: LogDirectory) throws(ReadError) -> Bool? {
+        do throws(ReadError) {
+            return try directory.isIndex(
+                FileNames.segment(first, .nextIndex), of: FileNames.segment(first, .data))
+        } catch {
+            guard error.code == .encrypted else { throw error }
+            return nil
         }
     }
 }

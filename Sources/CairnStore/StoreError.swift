@@ -33,7 +33,13 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     package init(_ failure: IOFailure) { self.init(.io, failure.description) }
 
     package init(_ error: ReadError) {
-        self.init(error.code == .io ? .io : .damaged, error.description)
+        let code: Code
+        switch error.code {
+        case .io: code = .io
+        case .encrypted: code = .refused
+        case .noLog, .format: code = .damaged
+        }
+        self.init(code, error.description)
     }
 
     package init(_ error: FormatError) { self.init(.damaged, error.description) }

@@ -33,6 +33,7 @@ struct Archive: ParsableCommand {
 
     @OptionGroup var log: LogOptions
     @OptionGroup var control: ControlOptions
+    @OptionGroup var identity: IdentityOptions
 
     @Option(name: .long, help: ArgumentHelp("s3://BUCKET/PREFIX, or a directory.", valueName: "url"))
     var to: ArchiveLocation
@@ -65,7 +66,7 @@ struct Archive: ParsableCommand {
         options.lock = lock.map { ($0.mode, $0.duration) }
         let watch = Stopwatch()
         var archiver = try Archiver(
-            LogDirectory(path: log.path), to: storage, options: options, now: WallClock.now
+            log.openDirectory(identity), to: storage, options: options, now: WallClock.now
         ) { first, sent, size in
             line.update { "segment from event \(first): \(Figures.bytes(sent)) of \(Figures.bytes(size))" }
         }
@@ -155,6 +156,8 @@ struct SourceOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("File with credentials for S3.", valueName: "file"))
     var credentials: String?
 
+    @OptionGroup var identity: IdentityOptions
+
     func validate() throws {
         if archive == nil, logName != nil { throw ValidationError("--log-name goes with --archive.") }
         if archive == nil, credentials != nil { throw ValidationError("--credentials goes with --archive.") }
@@ -163,7 +166,7 @@ struct SourceOptions: ParsableArguments {
     func open() throws -> AuditLog { AuditLog(try openDirectory()) }
 
     func openDirectory() throws -> LogDirectory {
-        guard let archive else { return try LogDirectory(path: log.path) }
+        guard let archive else { return try log.openDirectory(identity) }
         let storage = try archive.open(creating: false, credentialsFile: credentials)
         let logs = try ArchiveLayout.logs(in: storage)
         let wanted = logName.map { name in logs.filter { $0.name == name } } ?? logs
@@ -175,6 +178,6 @@ struct SourceOptions: ParsableArguments {
             let names = logs.map { SafeText.string($0.name) }.joined(separator: ", ")
             throw CommandFailure(.usage, "\(archive) holds several logs: name one with --log-name: \(names)")
         }
-        return LogDirectory(try ArchiveFiles(storage, layout))
+        return LogDirectory(try ArchiveFiles(storage, layout), identities: try identity.identities())
     }
 }

@@ -30,6 +30,7 @@ struct CheckReceipt: ParsableCommand {
     var files: [String]
 
     @OptionGroup var log: LogOptions
+    @OptionGroup var identity: IdentityOptions
     @OptionGroup var trust: KeyOptions
     @OptionGroup var witnesses: WitnessOptions
 
@@ -76,7 +77,7 @@ struct CheckReceipt: ParsableCommand {
     /// How to find out about receipts: with a log, or with proofs.
     private func comparison() throws -> ([Receipt]) throws -> [ReceiptFinding] {
         guard !proof.isEmpty else {
-            let check = ReceiptCheck(try LogDirectory(path: log.path), key: try trust.verifierKey())
+            let check = ReceiptCheck(try log.openDirectory(identity), key: try trust.verifierKey())
             return { try check.check($0) }
         }
         let policy = try witnesses.policy(trust.requiredKey())

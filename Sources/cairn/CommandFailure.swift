@@ -41,6 +41,7 @@ struct CommandFailure: Error, Equatable {
         switch error.code {
         case .noLog: self.init(.noInput, error.description)
         case .io: self.init(.inputOutput, error.description)
+        case .encrypted: self.init(.noPermission, error.description)
         case .format:
             self.init(.data, "\(error.description); \"cairn verify\" tells what is still good")
         }

@@ -18,10 +18,46 @@ struct LogOptions: ParsableArguments {
         return named ?? Configuration().directory
     }
 
-    func open() throws -> AuditLog { try AuditLog(at: path) }
+    func open(_ identity: IdentityOptions) throws -> AuditLog { AuditLog(try openDirectory(identity)) }
+
+    func openDirectory(_ identity: IdentityOptions) throws -> LogDirectory {
+        try LogDirectory(path: path, identities: identity.identities())
+    }
 
     func validate() throws {
         if directory?.isEmpty == true { throw ValidationError("-D names no directory.") }
+    }
+}
+
+/// Who can read what is encrypted.
+struct IdentityOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "File of age identities that open encrypted segments (default: $CAIRN_IDENTITY); several times for several.",
+            valueName: "file"))
+    var identity: [String] = []
+
+    /// Those of all files; none where no file is named.
+    func identities() throws -> [AgeIdentity] { try files().flatMap { try AgeIdentity.parse(file: $0) } }
+
+    /// The contents of all files, one behind the other; nil where none is named.
+    func text() throws -> String? {
+        let files = try files()
+        return files.isEmpty ? nil : files.map { String(decoding: $0, as: UTF8.self) }.joined(separator: "\n")
+    }
+
+    private func files() throws -> [[UInt8]] {
+        let named = ProcessEnvironment.value("CAIRN_IDENTITY").flatMap { $0.isEmpty ? nil : [$0] } ?? []
+        return try (identity.isEmpty ? named : identity).map { path in
+            let bytes = try FilePlace.named(path, limit: Limits.ageIdentityFile)
+            do throws(FormatError) {
+                _ = try AgeIdentity.parse(file: bytes)
+            } catch {
+                throw CommandFailure(.data, "\(path): \(SafeText.string(error.description))")
+            }
+            return bytes
+        }
     }
 }
 

@@ -29,6 +29,7 @@ struct Prove: ParsableCommand {
     var sequences: [SequenceRange]
 
     @OptionGroup var log: LogOptions
+    @OptionGroup var identity: IdentityOptions
 
     @Option(
         name: [.customShort("o", allowingJoined: true), .long],
@@ -56,7 +57,7 @@ struct Prove: ParsableCommand {
     }
 
     func run() throws {
-        let directory = try LogDirectory(path: log.path)
+        let directory = try log.openDirectory(identity)
         let numbers = Set(sequences.flatMap { Array($0.numbers) })
         let place = try Place(output, isForOne: numbers.count == 1)
         let given = try checkpoint.map { try FilePlace.named($0, limit: Limits.note) }

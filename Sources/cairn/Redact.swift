@@ -12,7 +12,7 @@ struct Redact: ParsableCommand {
             does not hold the filter, which may name what is to be forgotten. It cannot be undone.
 
             Events under a legal hold are not erased, nor those that account for what was erased or pruned: then \
-            nothing is. If events of the active segment are among them, it is sealed first. What was copied elsewhere, \
+            nothing is. Events of encrypted segments need an identity, which the daemon forgets when it is done. If events of the active segment are among them, it is sealed first. What was copied elsewhere, \
             to backups or to archives under a lock, is out of reach.
 
             EXAMPLES
@@ -26,6 +26,7 @@ struct Redact: ParsableCommand {
 
     @OptionGroup var log: LogOptions
     @OptionGroup var control: ControlOptions
+    @OptionGroup var identity: IdentityOptions
     @OptionGroup var selection: SelectionOptions
 
     @Option(
@@ -55,6 +56,7 @@ struct Redact: ParsableCommand {
     func run() throws {
         var arguments = try [("reason", .text(reason)), ("dry_run", .flag(dryRun))] + selection.arguments()
         if !sequences.isEmpty { arguments.append(("sequences", .text(sequences.joined(separator: ",")))) }
+        if let identities = try identity.text() { arguments.append(("identities", .text(identities))) }
         let answer = try control.connect(directory: log.path).perform(.redact, arguments)
         let events = answer.read { $0["events"]?.number ?? 0 }
         if json {

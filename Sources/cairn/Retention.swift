@@ -38,6 +38,7 @@ extension Retention {
                 """)
 
         @OptionGroup var log: LogOptions
+        @OptionGroup var identity: IdentityOptions
 
         @Option(
             name: .long,
@@ -57,8 +58,8 @@ extension Retention {
             let now = WallClock.now
             let at = try at.map { try TimeExpression.parse($0, now: now, utc: utc) } ?? now
             let policy = try RetentionPolicy(file: policy)
-            let log = try log.open()
-            let plan = try RetentionPlan(log, policy, Holds(LogDirectory(path: self.log.path)), at: at)
+            let log = try log.open(identity)
+            let plan = try RetentionPlan(log, policy, Holds(log.directory), at: at)
             try json ? printJSON(plan) : printTable(plan)
         }
 

@@ -13,6 +13,7 @@ struct Tail: ParsableCommand {
             """)
 
     @OptionGroup var log: LogOptions
+    @OptionGroup var identity: IdentityOptions
     @OptionGroup var output: OutputOptions
 
     @Argument(help: "Only events that match, as in \"cairn query\".")
@@ -28,7 +29,7 @@ struct Tail: ParsableCommand {
 
     func run() throws {
         let query = Query(filter: try Filter(filter.joined(separator: " ")))
-        let log = try log.open()
+        let log = try log.open(identity)
         let end = follow ? try log.endSequence() : 0
         let printer = EventPrinter(output.settings)
         if let limit = lines.count {

@@ -77,8 +77,9 @@ struct Verify: ParsableCommand {
 
     /// Not through `LogDirectory(path:)`: that refuses a log whose origin is gone, and here that is a finding.
     private func openDirectory() throws -> LogDirectory {
+        let identities = try source.identity.identities()
         do throws(IOFailure) {
-            return LogDirectory(try PosixFileSystem(root: source.log.path))
+            return LogDirectory(try PosixFileSystem(root: source.log.path), identities: identities)
         } catch {
             guard error.isMissing else { throw error }
             throw CommandFailure(

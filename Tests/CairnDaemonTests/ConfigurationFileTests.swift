@@ -1,3 +1,4 @@
+import CairnFormat
 import Testing
 
 @testable import CairnDaemon
@@ -58,6 +59,9 @@ private func problems(_ yaml: String) -> [String] {
               keepalive: 30s
             disk: {warn_free: 2GiB, stop_free: 1GiB}
             retention: {policy: /p, interval: 1d}
+            encryption:
+              recipients: [age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef]
+              after: 2d
             idempotency: {ids: 0, age: 2weeks}
             sanitize:
               fields:
@@ -78,6 +82,9 @@ private func problems(_ yaml: String) -> [String] {
         expected.head = .init(interval: .milliseconds(500), keepalive: .seconds(30))
         expected.disk = .init(warnFree: 2 << 30, stopFree: 1 << 30)
         expected.retention = .init(policy: "/p", interval: .seconds(86_400))
+        expected.encryption = .init(
+            recipients: [try AgeRecipient("age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef")],
+            after: .seconds(172_800))
         expected.idempotency = .init(ids: 0, age: .seconds(1_209_600))
         expected.sanitize = .init(fields: ["password", "credit card"])
         expected.log = .init(level: .trace)

@@ -31,6 +31,8 @@ import Testing
         ("disk.stop_free", "--disk-stop-free", "64MiB", false),
         ("retention.policy", "--retention-policy", "", false),
         ("retention.interval", "--retention-interval", "0s", false),
+        ("encryption.recipients", "--encryption-recipients", "", false),
+        ("encryption.after", "--encryption-after", "1d", false),
         ("idempotency.ids", "--idempotency-ids", "1000000", true),
         ("idempotency.age", "--idempotency-age", "1d", true),
         ("sanitize.fields", "--sanitize-fields", "", false),
@@ -74,6 +76,11 @@ import Testing
         ("segment.compression", "zlib", "zlib"), ("segment.compression_level", "9", "9"),
         ("head.interval", "10ms", "10ms"), ("head.keepalive", "1min", "60s"), ("idempotency.ids", "0", "0"),
         ("control.custody_uids", "5", "5"), ("retention.policy", "", ""), ("retention.policy", "/p", "/p"),
+        ("encryption.recipients", "", ""), ("encryption.after", "0", "0s"),
+        (
+            "encryption.recipients", " age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef ",
+            "age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef"
+        ),
         ("retention.interval", "0", "0s"), ("retention.interval", "24h", "1d"), ("disk.warn_free", "0", "0"),
         ("disk.stop_free", "1G", "1GiB"), ("idempotency.age", "2weeks", "2w"),
         ("sanitize.fields", "password,credit card", "password,credit card"),
@@ -103,6 +110,9 @@ import Testing
         ("segment.compression_level", "0"), ("segment.compression_level", "10"), ("head.interval", "9ms"),
         ("head.keepalive", "61s"), ("disk.stop_free", "-1"), ("disk.warn_free", "10%"), ("idempotency.ids", "-1"),
         ("idempotency.age", "never"), ("retention.policy", "a\nb"), ("retention.interval", "53w"),
+        ("encryption.recipients", "age1xyz"), ("encryption.recipients", "ssh-ed25519 AAAA"),
+        ("encryption.recipients", "age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef,"),
+        ("encryption.after", "53w"),
         ("sanitize.fields", "a,,b"), ("sanitize.fields", "a\tb"), ("log.level", "loud"), ("log.level", ""),
     ])
     func refuses(_ key: String, _ text: String) throws {
@@ -119,7 +129,9 @@ import Testing
         let others = [
             "directory": "/d", "origin": "o", "socket.path": "/s", "socket.mode": "0600", "socket.backlog": "7",
             "control.path": "/c", "control.mode": "0600", "control.uids": "7", "control.custody_uids": "8",
-            "control.archive_uids": "9", "retention.policy": "/p", "retention.interval": "7d",
+            "control.archive_uids": "9",
+            "encryption.recipients": "age1xmwwc06ly3ee5rytxm9mflaz2u56jjj36s0mypdrwsvlul66mv4q47ryef",
+            "encryption.after": "7h", "retention.policy": "/p", "retention.interval": "7d",
             "limits.event_bytes": "7KiB",
             "limits.connections": "7", "limits.queue_bytes": "7MiB", "limits.connection_bytes": "7MiB",
             "limits.commit_bytes": "7MiB", "segment.max_bytes": "7MiB", "segment.max_age": "7h",

@@ -19,7 +19,7 @@ import Testing
                 guard head.kind == .salts else { throw FormatError(.malformed, "not a salt member") }
                 try Member.checkEmptyPayload(rest, at: head.size)
                 let content = UnsafeRawBufferPointer(rebasing: rest[head.content])
-                try salts.take(content, start: sequences.lowerBound, next: &next)
+                try salts.take(content, start: sequences.lowerBound, end: sequences.upperBound, next: &next)
                 offset += head.size + Member.emptyPayload.count
             }
         }

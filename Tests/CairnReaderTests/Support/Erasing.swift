@@ -9,7 +9,7 @@ extension SealedLogFixture {
     func erase(_ sequences: [UInt64], from first: UInt64, event: UInt64 = 99) throws {
         let path = FileNames.segment(first, .data)
         let seal = try #require(try directory.segment(first).flatMap { try directory.seal($0) })
-        var replay = try SegmentReplay(files, path: path, end: seal.endSequence)
+        var replay = try SegmentReplay(files, path: path, seal: seal)
         let range = first..<seal.endSequence
         var header = replay.reader.header
         var salts = Salts(saltKey: header.saltKey)

@@ -5,6 +5,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case line, stream, stored
     case member, deflate, segment, index
     case note, statement, key, proof, evidence, answer
+    case age, identity
     case `protocol`, control
     case filter, time, address
 
@@ -28,6 +29,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .proof: ProofCheck()
         case .evidence: try EvidenceCheck()
         case .answer: AnswerCheck()
+        case .age: try AgeCheck()
+        case .identity: IdentityCheck()
         case .protocol: try ProtocolCheck()
         case .control: try ControlCheck()
         case .filter: try FilterCheck()

@@ -35,6 +35,8 @@ extension FuzzTarget {
             [1, 2, 7, 8, 33, 69].map { count in Seed("\(count)", [count, 5, 6, 1] + Array(0..<76)) }
         case .evidence: try SeedProof.evidence()
         case .answer: try SeedProof.answers()
+        case .age: try SeedAge.files()
+        case .identity: try SeedAge.identities()
         case .protocol: Seed.numbered(SeedText.protocolLines)
         case .control:
             Seed.numbered(SeedText.requests)

@@ -61,7 +61,7 @@ final class MemberCheck: FuzzCheck {
         let decoded = try accepted(within: member.count) { () throws(FormatError) in
             try Member.checkEmptyPayload(member, at: headSize)
             var (salts, next) = (PuncturedSalts(), start)
-            try salts.take(content, start: start, next: &next)
+            try salts.take(content, start: start, end: Limits.sequence, next: &next)
             return (salts, next)
         }
         guard let (salts, next) = decoded else { return false }

@@ -1,0 +1,56 @@
+package import CairnFormat
+internal import CairnPlatform
+internal import CairnReader
+
+extension Custody {
+    /// Encrypts the sealed segments whose newest event came at `end` or before, oldest first; nothing where there are no
+    /// recipients.
+    ///
+    /// - Parameter pause: is called between two segments.
+    /// - Returns: how many.
+    package mutating func encrypt(
+        through end: Time, pause: (inout Custody) -> Void = { _ in }
+    ) throws(StoreError) -> Int {
+        guard !recipients.isEmpty else { return 0 }
+        var count = 0
+        for (segment, seal) in try sealed() {
+            guard segment.hasData, !segment.isEncrypted, seal.received.upperBound <= end else { continue }
+            // Afterwards nobody here could.
+            _ = try compact(seal.firstSequence)
+            try repeatTraces(of: seal)
+            try SegmentEncryption(files, for: recipients, entropy: entropy).run(seal.firstSequence)
+            count += 1
+            pause(&self)
+        }
+        return count
+    }
+
+    /// What the newest traces name counts for the log as a whole. If they stand in the segment, they are written down
+    /// once more, where they can be read.
+    private func repeatTraces(of seal: Seal) throws(StoreError) {
+        let log = log
+        let sequences = seal.firstSequence..<seal.endSequence
+        for kind in [Trace.Kind.pruned, .archived] {
+            var hidden: SequenceRanges?
+            try scanning { () throws(ReadError) in
+                try log.forEachTrace(kind) { event, trace in
+                    switch trace {
+                    case .pruned(let all), .archived(let all): hidden = sequences.contains(event) ? all : nil
+                    case .redacted: break
+                    }
+                    return .stop
+                }
+            }
+            guard let hidden else { continue }
+            _ = try recorder.record([
+                OwnEvent.line(
+                    action: kind.rawValue,
+                    details: [
+                        "sequences": .ranges(hidden),
+                        "message": .text(
+                            "said again, as the segment that begins with event \(seal.firstSequence) is encrypted"),
+                    ])
+            ])
+        }
+    }
+}
