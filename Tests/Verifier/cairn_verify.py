@@ -323,7 +323,9 @@ def time_text(time: int) -> str:
 
 MEMBER_START = bytes.fromhex("1f8b0804 00000000 00ff")
 EMPTY_PAYLOAD = bytes.fromhex("0300 00000000 00000000")
-HEADER, BLOCK, FOOTER = b"CH", b"CB", b"CF"
+HEADER, SALTS, BLOCK, FOOTER = b"CH", b"CS", b"CB", b"CF"
+GROUP = 1024  # events whose salts come of one key
+ERASED_FEATURE = 1  # the one incompatible feature of version 1
 BLOCK_LENGTH = 262_144
 READER_BLOCK_LENGTH = 1 << 21
 
@@ -369,12 +371,13 @@ class Header:
     salt_key: bytes
     origin: str
     key: Key
+    is_punctured: bool
 
 
 def parse_header(content: bytes) -> Header:
     try:
         version, reserved, compatible, incompatible = struct.unpack_from("<HHII", content)
-        if version != 1 or not reserved and (compatible or incompatible):
+        if version != 1 or not reserved and (compatible or incompatible & ~ERASED_FEATURE):
             raise Problem("UNVERIFIABLE", "the segment has a version or a feature that this verifier does not know")
         number, first, created, previous, salt_key, length = struct.unpack_from("<QQq32s32sH", content, 12)
         (vkey_length,) = struct.unpack_from("<H", content, 102 + length)
@@ -384,9 +387,64 @@ def parse_header(content: bytes) -> Header:
         raise Problem("UNVERIFIABLE", f"the header: {error}") from None
     except (struct.error, ValueError):
         raise Problem("TAMPERED", "the content of the header cannot be read") from None
-    if reserved or vkey_length != len(content) - 104 - length or first >= SEQUENCES or key.name != origin:
+    is_punctured = incompatible == ERASED_FEATURE
+    if reserved or vkey_length != len(content) - 104 - length or first >= SEQUENCES or key.name != origin \
+            or is_punctured != (salt_key == bytes(32)):
         raise Problem("TAMPERED", "the content of the header breaks a rule")
-    return Header(number, first, created, previous, salt_key, origin, key)
+    return Header(number, first, created, previous, salt_key, origin, key, is_punctured)
+
+
+def group_salts(key: bytes) -> bytes:
+    """The salts of the 1,024 events of a group, one behind the other."""
+    return Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor().update(bytes(16 * GROUP))
+
+
+class Salts:
+    """The salts of a segment: from its salt key or, where events were erased, from its salt members."""
+
+    def __init__(self, header: Header, end: int | None):
+        """`end` is where the events of the segment end, if a seal says so."""
+        self.header, self.end, self.next = header, SEQUENCES if end is None else end, header.first
+        self.groups: dict[int, bytes] = {}  # the salts of each group, with zeros for those of events before the segment
+
+    def add(self, content: bytes) -> None:
+        """Takes the content of the next salt member."""
+        kind, count, reserved, number = struct.unpack_from("<HHIQ", content.ljust(16, b"\0"))
+        group, place = divmod(self.next, GROUP)
+        due = (group, self.next)[kind] if kind < 2 else None
+        if not self.header.is_punctured or number != due or reserved or not count \
+                or len(content) != 16 + count * (16 if kind else 32) or self.next >= self.end:
+            raise Problem("TAMPERED", "the content of a salt member breaks a rule, or it is not the one due here")
+        if kind == 1:
+            if place + count > GROUP or self.next + count > self.end:
+                raise Problem("TAMPERED", "the salts of one member are of several groups, or of other segments")
+            self.take(content[16:])
+            return
+        for at in range(16, len(content), 32):
+            group, place = divmod(self.next, GROUP)
+            if group in self.groups or self.next >= self.end:
+                raise Problem("TAMPERED", "the key of a group is there beside its salts, or that of another segment")
+            self.take(group_salts(content[at:at + 32])[16 * place:])
+            self.next = min(self.next, self.end)
+
+    def take(self, salts: bytes) -> None:
+        group, place = divmod(self.next, GROUP)
+        self.groups[group] = self.groups.get(group, bytes(16 * place)) + salts
+        self.next += len(salts) // 16
+
+    def check_end(self) -> None:
+        """After the last salt member: those of a sealed segment cover all of its events."""
+        if self.header.is_punctured and self.end not in (self.next, SEQUENCES):
+            raise Problem("TAMPERED", f"salts are there of the events before {self.next}, and not of all {self.end}")
+
+    def of(self, seq: int) -> bytes:
+        """The salt of an event; zeros if it was destroyed."""
+        group, place = divmod(seq, GROUP)
+        if not self.header.is_punctured and group not in self.groups:
+            self.groups = {group: group_salts(sha256(b"\x10" + self.header.salt_key + struct.pack(">Q", group)))}
+        elif self.header.is_punctured and seq >= self.next:
+            raise Problem("TAMPERED", f"no salt member covers event {seq}")
+        return self.groups[group][16 * place:16 * place + 16]
 
 
 @dataclass
@@ -448,6 +506,10 @@ STAMPS = re.compile(
     rb'[ \t\r]*\{"_seq":(0|[1-9][0-9]*),'
     rb'"_received":"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]\.[0-9]{6}Z)",'
     rb'"_uid":(0|[1-9][0-9]*),"_pid":(0|[1-9][0-9]*),')
+OWN = b'"_own":true,'
+ERASED = re.compile(
+    rb'\{"_seq":(0|[1-9][0-9]*),"_redacted":\{"event":(0|[1-9][0-9]{0,18}),"by":(0|[1-9][0-9]{0,9}),'
+    rb'"reason":("(?:[^"\\]|\\.)*")\},"_leaf":"([A-Za-z0-9+/]{43}=)"\}')
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>u[dD][89a-fA-F])|.)", re.DOTALL)
@@ -467,7 +529,7 @@ class Members(list):
 
 
 class Number:
-    """The value of every number: its size and precision are no concern of a verifier."""
+    """The value of a number that is no sequence number: its size and precision are no concern of a verifier."""
 
 
 def refuse(constant: str):
@@ -475,7 +537,30 @@ def refuse(constant: str):
 
 
 DECODER = json.JSONDecoder(
-    object_pairs_hook=Members, parse_int=lambda _: Number, parse_float=lambda _: Number, parse_constant=refuse)
+    object_pairs_hook=Members, parse_int=lambda text: int(text) if len(text) < 20 else Number,
+    parse_float=lambda _: Number, parse_constant=refuse)
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What stands in the place of an erased event, but for its leaf: which event accounts for it, who asked, and why
+    (the bytes of a JSON string)."""
+    event: int
+    by: int
+    reason: bytes
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an own event says of events that are not there any more."""
+    seq: int
+    action: str
+    sequences: tuple[tuple[int, int], ...]
+    by: int | None
+    reason: bytes | None
+
+    def covers(self, first: int, last: int) -> bool:
+        return last < self.seq and any(a <= first and last <= b for a, b in self.sequences)
 
 
 @dataclass
@@ -489,6 +574,8 @@ class Event:
     opaque: int
     tokens: list[int]
     retention: bytes = bytes(4)
+    trace: Trace | None = None
+    erased: Erased | None = None
 
 
 def levels(line: bytes) -> int:
@@ -501,6 +588,39 @@ def levels(line: bytes) -> int:
         elif byte in b"]}":
             depth -= 1
     return deepest
+
+
+def json_string(text: str) -> bytes:
+    """A string as the daemon writes it."""
+    text = re.sub(r'["\\]', r"\\\g<0>", text)
+    return b'"' + re.sub("[\x00-\x1f\x7f]", lambda match: f"\\u{ord(match[0]):04x}", text).encode() + b'"'
+
+
+def read_trace(event: Members, seq: int) -> Trace | None:
+    """The trace that an own event is; None if it is something else."""
+    action, details = event.get("action"), event.get("details")
+    if event.get("module") != "system" or action not in ("log.redacted", "log.pruned") or type(details) is not Members:
+        return None
+    rows, by, reason = (dict(details).get(name) for name in ("sequences", "by", "reason"))
+    if type(rows) is not list or not all(
+            type(row) is list and [type(number) for number in row] == [int, int]
+            and 0 <= row[0] <= row[1] < SEQUENCES for row in rows):
+        return None
+    if any(before[1] + 1 >= after[0] for before, after in zip(rows, rows[1:])):
+        return None
+    return Trace(seq, action, tuple((first, last) for first, last in rows), by if type(by) is int else None,
+                 json_string(reason) if isinstance(reason, str) else None)
+
+
+def read_erased(line: bytes, seq: int) -> tuple[Erased, bytes] | None:
+    """What stands in the place of an erased event, and the leaf that it had; None if the line is something else."""
+    match = ERASED.fullmatch(line)
+    if not match or int(match[1]) != seq or int(match[2]) >= SEQUENCES or int(match[3]) >> 32:
+        return None
+    try:
+        return Erased(int(match[2]), int(match[3]), match[4]), base64_bytes(match[5].decode())
+    except ValueError:
+        return None
 
 
 def read_event(line: bytes, seq: int) -> Event:
@@ -541,7 +661,8 @@ def read_event(line: bytes, seq: int) -> Event:
         received, received if time is None else time,
         module if isinstance(module, str) and MODULE.fullmatch(module) else "?",
         place(STATUSES, event.get("status")), place(SEVERITIES, event.get("severity")), event.get("id") is not None,
-        opaque, tokens, retention_class(event))
+        opaque, tokens, retention_class(event),
+        read_trace(event, seq) if line.startswith(OWN, stamps.end()) else None)
 
 
 # ---------------------------------------------------------------- the index
@@ -653,14 +774,15 @@ class Span:
             return sum({1 << value for value in values})
 
         events, opaque = self.events, 0
-        for event in events:
+        present = [event for event in events if not event.erased]
+        for event in present:
             opaque |= event.opaque
         return struct.pack(
             "<QQQIIIIqqqqHHHHIIQ", self.offset, self.size, self.first, len(events), self.blocks, self.lines,
-            sum(event.has_id for event in events), *least_and_greatest([event.time for event in events]),
-            events[0].received, events[-1].received, bits(event.status for event in events),
-            bits(event.severity for event in events), opaque, 0, filter_offset, filter_length, 0
-        ) + bits(modules.index(event.module) for event in events).to_bytes(128, "little")
+            sum(event.has_id for event in present), *least_and_greatest([event.time for event in events]),
+            events[0].received, events[-1].received, bits(event.status for event in present),
+            bits(event.severity for event in present), opaque, 0, filter_offset, filter_length, 0
+        ) + bits(modules.index(event.module) for event in present).to_bytes(128, "little")
 
 
 class Index:
@@ -677,6 +799,8 @@ class Index:
             self.spans.append(span)
         span.add(size, lines, events)
         for event in events:
+            if event.erased:
+                continue
             module = self.modules.setdefault(event.module, len(self.modules))
             self.cells[event.time // HOUR, module, event.status, event.severity] += 1
             self.tally(module, event)
@@ -729,7 +853,11 @@ class Segment:
         self.footer: bytes | None = None
         self.tree, self.leaves, self.modules, self.index = Tree(), [], Counter(), Index(first)
         self.received, self.times = [], []  # least and greatest, once there is an event
-        self.salt_group, self.salts = -1, b""
+        self.present = []  # the same of receive times, erased events left out
+        self.before = 0  # receive time of erased events before which none is left
+        self.salts: Salts | None = None
+        self.traces: list[Trace] = []
+        self.erased: list[tuple[int, Erased]] = []
 
     @property
     def count(self) -> int:
@@ -739,22 +867,32 @@ class Segment:
     def next(self) -> int:
         return self.first + self.count
 
-    def read(self, data: bytes, limit: int | None, check_header) -> None:
+    def read(self, data: bytes, limit: int | None, check_header, seal: re.Match | None = None) -> None:
         """Reads to the end of the file, but no further than the footer or, where a seal of reason `corruption` covers
         `limit` events, these."""
         while self.offset < len(data) and not self.footer and (limit is None or self.count < limit):
             kind, content, end = read_member_head(data, self.offset)
-            if kind not in (HEADER, BLOCK, FOOTER):
+            if kind not in (HEADER, SALTS, BLOCK, FOOTER):
                 raise Problem("UNVERIFIABLE", f"a member has the unknown subfield type {kind!r}")
             if (kind == HEADER) != (self.header is None):
                 raise Problem("TAMPERED", "a segment has one header, at its start")
             if kind == BLOCK:
+                if not self.count:
+                    self.salts.check_end()
                 end = self.read_block(data, end, parse_block(content))
             elif kind == HEADER:
                 header = parse_header(content)
                 end = self.read_empty_payload(data, end)
                 check_header(header)
                 self.header = header
+                self.salts = Salts(header, self.first + int(seal["count"]) if seal else None)
+                least = parse_time(seal["received"].split()[0]) if seal else header.created
+                self.before = min(header.created, least)
+            elif kind == SALTS:
+                if self.count:
+                    raise Problem("TAMPERED", "a salt member stands behind a block")
+                end = self.read_empty_payload(data, end)
+                self.salts.add(content)
             else:
                 if len(content) != 72:
                     raise Problem("TAMPERED", "the content of the footer has a wrong length")
@@ -767,13 +905,15 @@ class Segment:
             raise Damage("a payload that must be empty is not")
         return at + 10
 
-    def leaf(self, seq: int, line: bytes) -> bytes:
-        group, place = divmod(seq, 1024)
-        if group != self.salt_group:
-            key = sha256(b"\x10" + self.header.salt_key + struct.pack(">Q", group))
-            stream = Cipher(algorithms.AES(key), modes.CTR(bytes(16))).encryptor()
-            self.salt_group, self.salts = group, stream.update(bytes(16 * 1024))
-        return leaf_hash(self.salts[16 * place:16 * place + 16] + line)
+    def read_line(self, line: bytes, seq: int, received: int) -> tuple[Event, bytes]:
+        """An event and its leaf. `received` is the receive time of the one before."""
+        salt = self.salts.of(seq)
+        if salt != bytes(16) or not self.header.is_punctured:
+            return read_event(line, seq), leaf_hash(salt + line)
+        if not (found := read_erased(line, seq)):
+            raise Problem("TAMPERED", f"the salt of event {seq} was destroyed, and the event not erased")
+        erased, leaf = found
+        return Event(received, received, "", 0, 0, False, 0, [], erased=erased), leaf
 
     def read_block(self, data: bytes, at: int, block: Block) -> int:
         if block.first != self.next or block.durable < self.first:
@@ -782,12 +922,16 @@ class Segment:
         rows = lines.split(b"\n")
         if rows.pop() or block.count != len(rows):
             raise Problem("TAMPERED", "the block does not hold the lines that it names")
-        events = [read_event(row, block.first + i) for i, row in enumerate(rows)]
+        events, leaves, last = [], [], self.received[1] if self.received else self.before
+        for seq, row in enumerate(rows, block.first):
+            event, leaf = self.read_line(row, seq, last)
+            events.append(event)
+            leaves.append(leaf)
+            last = event.received
         received = [event.received for event in events]
         all_received = [*self.received, *received]
         if all_received != sorted(all_received):
             raise Problem("TAMPERED", "the receive time falls within the block, or from the last one to it")
-        leaves = [self.leaf(block.first + i, row) for i, row in enumerate(rows)]
         for leaf in leaves:
             self.tree.append(leaf)
         if self.tree.root() != block.root:
@@ -796,9 +940,13 @@ class Segment:
         if block.ranges != (*times, received[0]):
             raise Problem("TAMPERED", "the time ranges of the block are not those of its events")
         self.leaves += leaves
-        self.modules.update(event.module for event in events)
+        self.modules.update(event.module for event in events if not event.erased)
+        self.traces += [event.trace for event in events if event.trace]
+        self.erased += [(seq, event.erased) for seq, event in enumerate(events, block.first) if event.erased]
         self.received = [all_received[0], all_received[-1]]
         self.times = least_and_greatest([*self.times, *times])
+        if present := [*self.present, *(event.received for event in events if not event.erased)]:
+            self.present = [present[0], present[-1]]
         self.index.add(self.offset, end - self.offset, block.first, len(lines), events)
         return end
 
@@ -844,6 +992,25 @@ class Place:
     is_corrupted: bool
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A segment whose seal is good and whose data is not there."""
+    number: int
+    first: int
+    last: int
+
+
+def neighbours(rows: list, follows) -> list[list]:
+    """Runs of rows, each of which follows the one before."""
+    runs = []
+    for row in rows:
+        if runs and follows(runs[-1][-1], row):
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
 def read(path: Path, reader=Path.read_bytes):
     """What `reader` gives for the path; None if there is no such file."""
     try:
@@ -870,7 +1037,10 @@ class LogVerifier:
         self.seals: dict[int, bytes] = {}  # leaves of the outer log by segment number
         self.links: list[Link] = []  # one for each segment that was met
         self.newest: list[Place] = []  # the last two of them
-        self.events, self.ranges, self.last_received = 0, [], -(2**63)
+        self.events, self.segments, self.ranges, self.last_received = 0, 0, [], -(2**63)
+        self.erased: list[tuple[int, int, Erased]] = []  # segment number, sequence number, what stands there
+        self.missing: list[Missing] = []
+        self.traces: dict[int, Trace] = {}  # those that are signed, by sequence number
         self.head_text: re.Match | None = None
         self.head_is_signed = False
 
@@ -885,14 +1055,14 @@ class LogVerifier:
         except Problem as problem:
             self.find(problem.verdict, str(problem), seq if problem.seq is None else problem.seq, segment)
 
-    def note(self, note: str, message: str, segment: int) -> None:
+    def note(self, note: str, message: str, segment: int | None = None) -> None:
         self.notes.append({"note": note, "segment": segment, "message": message})
 
     def report(self) -> dict:
         bad = [finding["seq"] for finding in self.findings if finding["seq"] is not None]
         return {
             "verdict": max((finding["verdict"] for finding in self.findings), key=VERDICTS.index, default="VERIFIED"),
-            "events": self.events, "segments": len(self.links),
+            "events": self.events, "segments": self.segments,
             "first_seq": self.ranges[0][0] if self.ranges else None,
             "last_seq": self.ranges[-1][1] if self.ranges else None,
             "first_bad_seq": min(bad, default=None), "findings": self.findings, "notes": self.notes}
@@ -901,6 +1071,8 @@ class LogVerifier:
         with self.recording():
             self.take_snapshot()
             link = self.open_origin(genesis)
+            if genesis is None:
+                self.note("KEY-FROM-LOG", "no key was given: that the log agrees with itself does not show whose it is")
             for first in self.firsts:
                 link = self.verify_segment(first, link)
             end = link.first
@@ -908,6 +1080,11 @@ class LogVerifier:
                 end = self.newest[-1].segment.next
             with self.recording():
                 self.verify_head(link, end)
+            self.account_for_missing()
+            self.account_for_erased()
+            for name in self.torn:
+                number = next((one.number for one in self.links if one.first == int(name[:20])), None)
+                self.note("RECOVERED", f"an unfinished write was cut off; {name} is the file from before", number)
             with self.recording():
                 self.verify_checkpoint("checkpoint", self.checkpoint, link, end, len(self.seals) - 1)
             if older_checkpoint is not None:
@@ -925,6 +1102,7 @@ class LogVerifier:
             names = read(self.directory / "segments", os.listdir) or []
             now = (head, checkpoint, {name for name in names if re.fullmatch(r"[0-9]{20}\.(ndjson\.gz|seal)", name)})
         self.head, self.checkpoint, self.names = now
+        self.torn = sorted(name for name in names if re.match(r"[0-9]{20}\.ndjson\.gz\.torn-", name))
         self.firsts = sorted({int(name[:20]) for name in self.names})
         try:
             self.head_text = read_text(parse_note(self.head or b"")[0], HEAD_NOTE)
@@ -972,6 +1150,8 @@ class LogVerifier:
             if link.key:  # else neither the chain nor the header names one: that is a finding already
                 with self.recording(first, number):
                     seal = self.verify_seal(seal_data, link, after)
+            if is_newest and seal:
+                self.note("NO-ACTIVE-SEGMENT", "the newest segment is sealed, and there is no next one", number)
         elif not is_newest:
             self.find("UNSEALED", "the segment has no seal although later ones exist", first, number)
         if self.head_text and int(self.head_text["segment"]) == number:
@@ -987,9 +1167,13 @@ class LogVerifier:
         if not is_corrupted or seal["count"] != "0":
             before = len(self.findings)
             self.verify_data(data, segment, link, seal, is_active)
-            if len(self.findings) == before and seal and not is_corrupted:
-                self.verify_index(read(stem.with_suffix(".index")), segment, number)
-        is_whole = not any(finding["verdict"] != "INDEX-DAMAGED" for finding in self.findings[before:])
+            if len(self.findings) == before and seal and segment.footer and not is_corrupted:
+                self.verify_index([read(stem.with_suffix(end)) for end in (".index", ".index.next")], segment, number)
+        is_whole = data is not None and all(one["verdict"] == "INDEX-DAMAGED" for one in self.findings[before:])
+        if is_whole and seal:
+            self.traces |= {trace.seq: trace for trace in segment.traces}
+        self.segments += data is not None
+        self.erased += [(number, seq, erased) for seq, erased in segment.erased]
         self.newest = [*self.newest[-1:], Place(link, segment, is_whole, is_corrupted)]
         self.end_segment(segment, number)
         if not seal and is_whole and not is_newest:
@@ -1005,9 +1189,11 @@ class LogVerifier:
         if not segment.count:
             return
         self.ranges.append((segment.first, segment.next - 1))
-        if segment.received[0] < self.last_received:
+        if not segment.present:
+            return
+        if segment.present[0] < self.last_received:
             self.find("TAMPERED", "the receive time falls from one segment to the next", segment.first, number)
-        self.last_received = max(self.last_received, segment.received[1])
+        self.last_received = max(self.last_received, segment.present[1])
 
     def follow(self, first: int, link: Link, data: bytes | None) -> Link:
         """The link to a segment that is there: events may be lost before it, or the seal that leads to it."""
@@ -1047,13 +1233,16 @@ class LogVerifier:
 
     def verify_data(self, data: bytes | None, segment: Segment, link: Link, seal: re.Match | None, active: bool) -> None:
         if data is None:
-            self.find("TAMPERED", "the data file is missing", link.first, link.number)
+            if seal:
+                self.missing.append(Missing(link.number, link.first, link.first + int(seal["count"]) - 1))
+            else:
+                self.find("TAMPERED", "the data file is missing", link.first, link.number)
             return
         if not data and active:
             return
         limit = int(seal["count"]) if seal and seal["reason"] == "corruption" else None
         try:
-            segment.read(data, limit, lambda header: self.check_header(header, link, seal))
+            segment.read(data, limit, lambda header: self.check_header(header, link, seal), seal)
             if not segment.header:
                 raise Damage("the file is empty")
             if seal:
@@ -1085,6 +1274,8 @@ class LogVerifier:
             found, due = [*found, header.key], [*due, link.key]
         if found != due or seal and seal["opened"] != time_text(header.created):
             raise Problem("TAMPERED", "the header is not that of the segment due here")
+        if header.is_punctured and not seal:
+            raise Problem("TAMPERED", "only events of a sealed segment can be erased")
 
     def judge_damage(self, data: bytes, damage: Damage, segment: Segment, link: Link, seal, active: bool) -> None:
         """In the active segment, a tail that a crash or a write under way may have left is a note; else damage."""
@@ -1101,6 +1292,11 @@ class LogVerifier:
     def compare_with_seal(self, segment: Segment, seal: re.Match, rest: int) -> None:
         found = segment.sealed_values(seal["opened"])
         wrong = [name for name, value in found.items() if seal[name] != value]
+        if segment.erased:
+            # What was erased is in the seal's ranges and counts, and not in these.
+            sealed = {name: int(count) for name, count in re.findall("module (.*) (.*)\n", seal["modules"])}
+            wrong = [name for name in wrong if name not in ("received", "time", "modules")]
+            wrong += [f"module {name}" for name, count in segment.modules.items() if count > sealed.get(name, 0)]
         if wrong:
             seq = self.first_loss(segment, seal)
             if seq is None:  # the events that were sealed, and more or other things said of them
@@ -1112,9 +1308,10 @@ class LogVerifier:
         elif not segment.footer or not segment.footer_is_right or rest:
             raise Problem("TAMPERED", "the events are those that were sealed, but the footer is missing or another")
 
-    def verify_index(self, index: bytes | None, segment: Segment, number: int) -> None:
+    def verify_index(self, indexes: list[bytes | None], segment: Segment, number: int) -> None:
+        """The index or, when a segment was written anew and its index has not its name yet, the one to be."""
         made = segment.index.encoded()
-        if index != made:
+        if made not in indexes:
             self.find("INDEX-DAMAGED", "the index is missing or not that of the segment", None, number)
         elif sha256(made) != segment.footer[40:]:
             self.find("INDEX-DAMAGED", "the footer names another index than that of the segment", None, number)
@@ -1150,6 +1347,32 @@ class LogVerifier:
             raise Problem("TRUNCATED-OR-STALE", f"{missing} events that the head names are missing", segment.next)
         if not segment.holds(self.head_text):
             raise Problem("TAMPERED", "the events are not those that the head was signed over", segment.first)
+        self.traces |= {trace.seq: trace for trace in segment.traces if trace.seq < segment.first + count}
+
+    def account_for_missing(self) -> None:
+        """Data that is missing must have been pruned: a signed trace says so."""
+        pruned = []
+        for one in self.missing:
+            traces = [trace for trace in self.traces.values() if trace.action == "log.pruned"]
+            if any(trace.covers(one.first, one.last) for trace in traces):
+                pruned.append(one)
+            else:
+                self.find("TAMPERED", "the data file is missing, and no event says that it was pruned", one.first,
+                          one.number)
+        for run in neighbours(pruned, lambda before, after: before.number + 1 == after.number):
+            self.note("PRUNED", f"events {run[0].first} to {run[-1].last} were removed by a policy", run[0].number)
+
+    def account_for_erased(self) -> None:
+        """Erased events must be named by the trace that their lines name."""
+        for run in neighbours(self.erased, lambda before, after: after == (before[0], before[1] + 1, before[2])):
+            (number, first, erased), last = run[0], run[-1][1]
+            trace = self.traces.get(erased.event)
+            if trace and trace.action == "log.redacted" and trace.covers(first, last) \
+                    and (trace.by, trace.reason) == (erased.by, erased.reason):
+                self.note("REDACTED", f"events {first} to {last} were erased: {erased}", number)
+            else:
+                self.find("TAMPERED", f"events {first} to {last} were erased, and no event {erased.event} says so",
+                          first, number)
 
     def verify_checkpoint(self, what: str, data: bytes | None, link: Link, end: int, least_size: int) -> None:
         if data is None:

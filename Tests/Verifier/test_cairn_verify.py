@@ -1,10 +1,8 @@
-"""Tests of cairn_verify.py, over logs made by a small writer of their own, which shares nothing with the verifier."""
+"""Tests of cairn_verify.py, over logs made by `log_writer`."""
 
 from __future__ import annotations
 
-import base64
 import gzip
-import hashlib
 import io
 import json
 import os
@@ -16,250 +14,16 @@ import sys
 import threading
 import zlib
 from collections import Counter
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 import cairn_verify as cv
+from log_writer import (ORIGIN, START, Writer, b64, block, crc32c, events, files_of, footer, header, key_of, member,
+                        merkle, notes_of, public_of, sha, signed, stamp, verdict, verify, vkey_of, write_log)
 
-ORIGIN = "test.example/log"
-START = 1_790_000_000_000_000_000  # of the log's clock, in ns
 SEED = int(os.environ.get("CAIRN_SEED", "1"))
-
-
-# ---------------------------------------------------------------- a writer
-
-def sha(data):
-    return hashlib.sha256(data).digest()
-
-
-def b64(data):
-    return base64.b64encode(data).decode()
-
-
-def merkle(leaves):
-    """MTH of RFC 6962 section 2.1, as it is defined there."""
-    if len(leaves) < 2:
-        return leaves[0] if leaves else sha(b"")
-    k = 1
-    while 2 * k < len(leaves):
-        k *= 2
-    return sha(b"\x01" + merkle(leaves[:k]) + merkle(leaves[k:]))
-
-
-def crc32c(data):
-    """Bit by bit, from the polynomial of RFC 3720 (reflected)."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 & -(crc & 1))
-    return crc ^ 0xFFFFFFFF
-
-
-def key_of(label):
-    return Ed25519PrivateKey.from_private_bytes(sha(label.encode()))
-
-
-def public_of(label):
-    return b"\x01" + key_of(label).public_key().public_bytes_raw()
-
-
-def vkey_of(label, name=ORIGIN):
-    return f"{name}+{sha(name.encode() + chr(10).encode() + public_of(label))[:4].hex()}+{b64(public_of(label))}"
-
-
-def signed(text, label, name=ORIGIN):
-    key_id = sha(name.encode() + b"\n" + public_of(label))[:4]
-    return f"{text}\n— {name} {b64(key_id + key_of(label).sign(text.encode()))}\n".encode()
-
-
-def stamp(ns, digits):
-    whole = datetime(1970, 1, 1) + timedelta(seconds=ns // 10**9)
-    return whole.strftime("%Y-%m-%dT%H:%M:%S.") + f"{ns % 10**9:09}"[:digits] + "Z"
-
-
-def member(kind, content, payload=b"\x03\x00", trailer=bytes(8)):
-    sizes = struct.pack("<H2sH", len(content) + 8, kind, len(content) + 4)
-    head = bytes.fromhex("1f8b08040000000000ff") + sizes + content
-    return head + struct.pack("<I", crc32c(head)) + payload + trailer
-
-
-def header(number, first, created, previous, salt_key, key, origin=ORIGIN, version=1, compatible=0, incompatible=0):
-    name, vkey = origin.encode(), key.encode()
-    fixed = struct.pack("<HHIIQQq", version, 0, compatible, incompatible, number, first, created)
-    return member(b"CH", fixed + previous + salt_key + struct.pack("<H", len(name)) + name
-                  + struct.pack("<H", len(vkey)) + vkey)
-
-
-def block(lines, first, durable, times, received, root, flags=0):
-    text = b"".join(line + b"\n" for line in lines)
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)
-    stream = packer.compress(text) + packer.flush()
-    content = struct.pack("<IIIIQQqqq", flags, len(stream), len(text), len(lines), first, durable,
-                          min(times), max(times), received) + root + struct.pack("<I", crc32c(stream))
-    return member(b"CB", content, stream, struct.pack("<II", zlib.crc32(text), len(text)))
-
-
-def footer(count, root, index):
-    return member(b"CF", struct.pack("<Q", count) + root + sha(index))
-
-
-class Writer:
-    """Writes a log step by step. Every method leaves a state that a crash or a reader may meet."""
-
-    def __init__(self, directory, name="a"):
-        self.directory, self.name = Path(directory), name
-        (self.directory / "segments").mkdir(parents=True)
-        self.clock, self.number, self.first, self.previous = START, 0, 0, bytes(32)
-        self.seals, self.blocks = [], []  # blocks: (segment first, offset, end, first sequence number)
-        self.replace("origin", signed(
-            f"cairn/origin/v1\n{ORIGIN}\ncreated {stamp(START, 9)}\ngenesis {vkey_of(self.epoch(0))}\n"
-            f"log {vkey_of(name + 'log')}\n", self.epoch(0)))
-        self.checkpoint()
-        self.open()
-        self.head()
-
-    def epoch(self, number):
-        return f"{self.name}{number}"
-
-    def replace(self, path, data):
-        temporary = self.directory / (path + ".tmp")
-        temporary.write_bytes(data)
-        temporary.rename(self.directory / path)
-
-    @property
-    def stem(self):
-        return f"segments/{self.first:020}"
-
-    @property
-    def data_path(self):
-        return self.directory / (self.stem + ".ndjson.gz")
-
-    def append_bytes(self, data):
-        with open(self.data_path, "ab") as file:
-            file.write(data)
-
-    def open(self):
-        self.clock += 1_000
-        self.created, self.salt_key = self.clock, sha(f"{self.name}salt{self.number}".encode())
-        self.leaves, self.modules, self.received, self.times = [], Counter(), [], []
-        self.append_bytes(header(self.number, self.first, self.created, self.previous, self.salt_key,
-                                 vkey_of(self.epoch(self.number))))
-
-    def leaf(self, seq, line):
-        group = sha(b"\x10" + self.salt_key + (seq // 1024).to_bytes(8, "big"))
-        salt = Cipher(algorithms.AES(group), modes.ECB()).encryptor().update((seq % 1024).to_bytes(16, "big"))
-        return sha(b"\x00" + salt + line)
-
-    def line(self, seq, event):
-        """The stored line of a received event: bytes, or a dict."""
-        self.clock += 1_000_000
-        event = json.dumps(event).encode() if isinstance(event, dict) else event
-        at = event.index(b"{") + 1
-        rest = event[at:]
-        comma = b"" if rest.strip() == b"}" else b","
-        stamps = f'"_seq":{seq},"_received":"{stamp(self.clock, 6)}","_uid":1000,"_pid":42'.encode()
-        return event[:at] + stamps + comma + rest
-
-    def append(self, *events, durable=None, time_of=lambda event: None):
-        """One block. `time_of` gives the event time where it is not the receive time."""
-        first, lines, times, received = self.first + len(self.leaves), [], [], []
-        for event in events:
-            lines.append(self.line(first + len(lines), event))
-            received.append(self.clock)
-            time = time_of(event)
-            times.append(self.clock if time is None else time)
-            self.modules[event.get("module", "?") if isinstance(event, dict) else "?"] += 1
-        self.leaves += [self.leaf(first + i, line) for i, line in enumerate(lines)]
-        self.times, self.received = self.times + times, self.received + received
-        at = self.data_path.stat().st_size
-        self.append_bytes(block(lines, first, first if durable is None else durable, times, received[0],
-                                merkle(self.leaves)))
-        self.blocks.append((self.first, at, self.data_path.stat().st_size, first))
-
-    def head(self):
-        self.replace("head", signed(
-            f"cairn/head/v1\n{ORIGIN}\nsegment {self.number}\nfirst {self.first}\ncount {len(self.leaves)}\n"
-            f"root {b64(merkle(self.leaves))}\ntime {stamp(self.clock, 9)}\n", self.epoch(self.number)))
-
-    def index(self):
-        """The index as the verifier makes it: that it is right is tested with the vectors and the tamper matrix."""
-        segment = cv.Segment(self.first)
-        try:
-            segment.read(self.data_path.read_bytes(), None, lambda header: None)
-        except (cv.Damage, cv.Problem):
-            return b"no index of such a segment"
-        return segment.index.encoded()
-
-    def foot(self):
-        index = self.index()
-        self.append_bytes(footer(len(self.leaves), merkle(self.leaves), index))
-        self.replace(self.stem + ".index", index)
-
-    def seal(self, reason="size", **changes):
-        opened = stamp(self.created, 9)
-        ranges = [f"{stamp(min(times), 9)} {stamp(max(times), 9)}" if times else f"{opened} {opened}"
-                  for times in (self.received, self.times)]
-        values = {
-            "segment": self.number, "first": self.first, "count": len(self.leaves), "root": b64(merkle(self.leaves)),
-            "previous": b64(self.previous), "opened": opened,
-            "received": ranges[0], "time": ranges[1],
-            "modules": "".join(f"module {name} {count}\n" for name, count in sorted(self.modules.items())),
-            "reason": reason, "next": vkey_of(self.epoch(self.number + 1))} | changes
-        text = f"cairn/seal/v1\n{ORIGIN}\n" + "".join(
-            value if name == "modules" else f"{name} {value}\n" for name, value in values.items())
-        self.replace(self.stem + ".seal", signed(text, self.epoch(self.number)))
-        self.seals.append((self.directory / (self.stem + ".seal")).read_bytes())
-
-    def checkpoint(self):
-        root = merkle([sha(b"\x00" + seal) for seal in self.seals])
-        self.replace("checkpoint", signed(f"{ORIGIN}\n{len(self.seals)}\n{b64(root)}\n", self.name + "log"))
-
-    def next(self, lost=0):
-        self.previous = sha(self.seals[-1])
-        self.first += len(self.leaves) + lost
-        self.number += 1
-        self.open()
-
-    def rotate(self):
-        for step in (self.foot, self.seal, self.checkpoint, self.next, self.head):
-            step()
-
-
-def events(count, module="auth"):
-    return [{"action": "login", "module": module, "n": i} for i in range(count)]
-
-
-def write_log(directory, sealed=True, name="a"):
-    """Segments of 7, 5 and 6 events in blocks of 3; the last is active, all of it named by the head, unless sealed."""
-    writer = Writer(directory, name)
-    for count in (7, 5, 6):
-        for at in range(0, count, 3):
-            writer.append(*events(min(3, count - at), module="auth" if at else "db"))
-        writer.head()
-        if count != 6:
-            writer.rotate()
-    if sealed:
-        for step in (writer.foot, writer.seal, writer.checkpoint):
-            step()
-    return writer
-
-
-def verify(directory, key=None, checkpoint=None):
-    return cv.LogVerifier(Path(directory)).verify(key, checkpoint)
-
-
-def verdict(directory, **options):
-    report = verify(directory, **options)
-    return report["verdict"], report["first_bad_seq"]
-
-
-def files_of(directory):
-    return sorted(path.relative_to(directory).as_posix() for path in Path(directory).rglob("*") if path.is_file())
 
 
 @pytest.fixture
@@ -273,6 +37,8 @@ def active(tmp_path):
 
 
 SEGMENTS = ["segments/%020d" % first for first in (0, 7, 12)]
+FILES = ["checkpoint", "head", "origin",
+         *(stem + end for stem in SEGMENTS for end in (".index", ".ndjson.gz", ".seal"))]
 
 
 # ---------------------------------------------------------------- known values
@@ -422,12 +188,14 @@ def test_consistency_proofs_against_brute_force():
 def test_sealed_log_is_verified(log):
     report = verify(log.directory, vkey_of("a0"))
     assert report == {"verdict": "VERIFIED", "events": 18, "segments": 3, "first_seq": 0, "last_seq": 17,
-                      "first_bad_seq": None, "findings": [], "notes": []}
+                      "first_bad_seq": None, "findings": [], "notes": [report["notes"][0]]}
+    assert report["notes"][0]["note"] == "NO-ACTIVE-SEGMENT" and report["notes"][0]["segment"] == 2
 
 
 def test_active_log_is_verified(active):
     report = verify(active.directory)
-    assert (report["verdict"], report["events"], report["notes"]) == ("VERIFIED", 18, [])
+    assert (report["verdict"], report["events"], notes_of(report)) == ("VERIFIED", 18, [("KEY-FROM-LOG", None)])
+    assert notes_of(verify(active.directory, vkey_of("a0"))) == []
 
 
 def test_segments_are_plain_gzip(log):
@@ -445,9 +213,11 @@ def test_every_state_of_a_writer_is_verified(tmp_path):
 
 
 def test_leftovers_of_a_writer_are_not_part_of_the_log(active):
-    for name in ("7.seal", f"{5:020}.seal.tmp", f"{12:020}.ndjson.gz.torn-20261121T073912Z", "x" + f"{5:020}.seal"):
+    for name in ("7.seal", f"{5:020}.seal.tmp", f"{12:020}.ndjson.gz.torn-20261121T073912Z", "x" + f"{5:020}.seal",
+                 f"{5:020}.ndjson.gz.torn-1", f"{7:020}.ndjson.gz.displaced-12", f"{7:020}.index.next"):
         (active.directory / "segments" / name).write_bytes(b"rubbish")
     assert verdict(active.directory) == ("VERIFIED", None)
+    assert notes_of(verify(active.directory, vkey_of("a0"))) == [("RECOVERED", 2), ("RECOVERED", None)]
 
 
 def test_a_log_that_is_being_written_gives_no_false_alarm(tmp_path):
@@ -537,27 +307,28 @@ def expected_seq(writer, path, offset):
     return first if offset < 100 else None
 
 
-def test_no_flipped_byte_of_a_sealed_log_passes(log):
-    for path in files_of(log.directory):
-        file = log.directory / path
-        original = file.read_bytes()
-        for offset in range(len(original)):
-            changed = bytearray(original)
-            changed[offset] ^= 1 << offset % 8
-            file.write_bytes(changed)
-            report = verify(log.directory)
-            place = f"{path} at {offset} of {len(original)}: {report}"
-            if path.endswith(".index"):
-                assert report["verdict"] == "INDEX-DAMAGED" and report["first_bad_seq"] is None, place
-            elif path in ("origin", "head", "checkpoint"):
-                assert report["verdict"] in ("TAMPERED", "UNVERIFIABLE", "TRUNCATED-OR-STALE"), place
-            else:
-                assert report["verdict"] == "TAMPERED", place
-                if path.endswith(".seal"):
-                    assert report["first_bad_seq"] == int(path[9:29]), place
-                elif (seq := expected_seq(log, path, offset)) is not None:
-                    assert report["first_bad_seq"] == seq, place
-        file.write_bytes(original)
+@pytest.mark.parametrize("path", FILES)
+def test_no_flipped_byte_of_a_sealed_log_passes(log, path):
+    assert FILES == files_of(log.directory)
+    file = log.directory / path
+    original = file.read_bytes()
+    for offset in range(len(original)):
+        changed = bytearray(original)
+        changed[offset] ^= 1 << offset % 8
+        file.write_bytes(changed)
+        report = verify(log.directory)
+        place = f"{path} at {offset} of {len(original)}: {report}"
+        if path.endswith(".index"):
+            assert report["verdict"] == "INDEX-DAMAGED" and report["first_bad_seq"] is None, place
+        elif path in ("origin", "head", "checkpoint"):
+            assert report["verdict"] in ("TAMPERED", "UNVERIFIABLE", "TRUNCATED-OR-STALE"), place
+        else:
+            assert report["verdict"] == "TAMPERED", place
+            if path.endswith(".seal"):
+                assert report["first_bad_seq"] == int(path[9:29]), place
+            elif (seq := expected_seq(log, path, offset)) is not None:
+                assert report["first_bad_seq"] == seq, place
+    file.write_bytes(original)
     assert verdict(log.directory) == ("VERIFIED", None)
 
 
@@ -585,17 +356,17 @@ def test_every_bit_of_the_last_signature_bytes(active):
 
 # ---------------------------------------------------------------- every cut
 
-def test_every_cut_of_a_sealed_segment(log):
-    for stem in SEGMENTS:
-        file = log.directory / (stem + ".ndjson.gz")
-        original, first = file.read_bytes(), int(stem[9:])
-        for length in range(len(original)):
-            file.write_bytes(original[:length])
-            cut = [seq for segment, _, end, seq in log.blocks if segment == first and end > length]
-            assert verdict(log.directory) == ("TAMPERED", min(cut, default=None)), f"{stem} cut to {length}"
-        file.write_bytes(original + b"\0")
-        assert verdict(log.directory) == ("TAMPERED", None)
-        file.write_bytes(original)
+@pytest.mark.parametrize("stem", SEGMENTS)
+def test_every_cut_of_a_sealed_segment(log, stem):
+    file = log.directory / (stem + ".ndjson.gz")
+    original, first = file.read_bytes(), int(stem[9:])
+    for length in range(len(original)):
+        file.write_bytes(original[:length])
+        cut = [seq for segment, _, end, seq in log.blocks if segment == first and end > length]
+        assert verdict(log.directory) == ("TAMPERED", min(cut, default=None)), f"{stem} cut to {length}"
+    file.write_bytes(original + b"\0")
+    assert verdict(log.directory) == ("TAMPERED", None)
+    file.write_bytes(original)
 
 
 def test_every_cut_of_an_active_segment(active):
@@ -617,7 +388,7 @@ def test_a_torn_tail_that_nothing_names_is_a_note(active):
         active.data_path.write_bytes(original[:length])
         report = verify(active.directory)
         assert (report["verdict"], report["events"]) == ("VERIFIED", 18)
-        assert [note["note"] for note in report["notes"]] == ["UNCOMMITTED"]
+        assert notes_of(report) == [("KEY-FROM-LOG", None), ("UNCOMMITTED", 2)]
 
 
 @pytest.mark.parametrize("durable, expected", [(18, ("VERIFIED", None)), (21, ("TAMPERED", 18))])
@@ -644,7 +415,7 @@ def test_a_footer_without_a_seal_is_cut_like_a_torn_tail(active):
     active.foot()
     assert verdict(active.directory) == ("VERIFIED", None)
     active.append_bytes(b"rest")
-    assert verify(active.directory)["notes"][0]["note"] == "UNCOMMITTED"
+    assert notes_of(verify(active.directory)) == [("KEY-FROM-LOG", None), ("UNCOMMITTED", 2)]
 
 
 def test_every_cut_of_the_notes(active):
@@ -1214,7 +985,8 @@ def test_a_forged_index_whose_digest_the_footer_names(tmp_path):
 # ---------------------------------------------------------------- versions, corruption
 
 @pytest.mark.parametrize("changes, expected", [
-    ({"version": 2}, "UNVERIFIABLE"), ({"incompatible": 1}, "UNVERIFIABLE"), ({"compatible": 1}, "UNVERIFIABLE"),
+    ({"version": 2}, "UNVERIFIABLE"), ({"incompatible": 2}, "UNVERIFIABLE"), ({"compatible": 1}, "UNVERIFIABLE"),
+    ({"incompatible": 3}, "UNVERIFIABLE"), ({"incompatible": 1}, "TAMPERED"),
     ({"number": 1}, "TAMPERED"), ({"first": 1}, "TAMPERED"), ({"previous": b"x" * 32}, "TAMPERED"),
     ({"origin": "another"}, "TAMPERED"), ({"key": vkey_of("a1")}, "TAMPERED"), ({"created": START}, "TAMPERED"),
     ({"salt_key": bytes(32)}, "TAMPERED")], ids=str)
@@ -1230,11 +1002,11 @@ def test_changed_headers_with_right_sums(tmp_path, changes, expected):
     writer.data_path.write_bytes(header(**fields) + writer.data_path.read_bytes()[at:])
     report = verify(writer.directory)
     assert (report["verdict"], report["first_bad_seq"]) == (expected, 0)
-    assert report["notes"] == []
+    assert notes_of(report) == [("KEY-FROM-LOG", None), ("NO-ACTIVE-SEGMENT", 0)]
 
 
 def test_unknown_subfields_and_note_formats_are_unverifiable(active):
-    active.append_bytes(member(b"CS", b"salts"))
+    active.append_bytes(member(b"CX", b"salts"))
     assert verdict(active.directory) == ("UNVERIFIABLE", 18)
     text = (active.directory / "origin").read_bytes().split(b"\n\n")[0].decode() + "\n"
     active.replace("origin", signed(text.replace("origin/v1", "origin/v2"), "a0"))
@@ -1475,13 +1247,16 @@ def test_command_line(log, tmp_path):
     key, file = vkey_of("a0"), log.directory / "checkpoint"
     result = run(log.directory, "--key", key, "--checkpoint", file, "--json")
     assert (result.returncode, json.loads(result.stdout)["verdict"]) == (0, "VERIFIED")
-    assert run(log.directory).stdout == "VERIFIED: 18 events in 3 segments\n"
+    notes = run(log.directory).stdout.splitlines()
+    assert [line.split(":")[0] for line in notes] == ["VERIFIED", "  KEY-FROM-LOG", "  NO-ACTIVE-SEGMENT segment 2"]
     assert run(log.directory, "--key", vkey_of("b0")).returncode == 1
     for arguments, status in (
             ((), 64), ((log.directory, "--wrong"), 64), ((log.directory, "--key", "x"), 64),
             ((tmp_path / "none",), 66), ((file,), 66), ((log.directory, "--checkpoint", tmp_path / "none"), 66)):
         assert run(*arguments).returncode == status, arguments
     (log.directory / "head").unlink()
-    result = run(log.directory)
+    result = run(log.directory, "--key", key)
     assert (result.returncode, result.stdout) == (1, "TRUNCATED-OR-STALE: 18 events in 3 segments\n"
-                                                  "  TRUNCATED-OR-STALE: the file head is missing\n")
+                                                  "  TRUNCATED-OR-STALE: the file head is missing\n"
+                                                  "  NO-ACTIVE-SEGMENT segment 2: the newest segment is sealed, and "
+                                                  "there is no next one\n")
