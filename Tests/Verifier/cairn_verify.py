@@ -990,6 +990,7 @@ class Place:
     segment: Segment
     is_whole: bool
     is_corrupted: bool
+    is_sound: bool  # nothing was found of its data or seal, so what it says of other segments may be believed
 
 
 @dataclass(frozen=True)
@@ -1143,7 +1144,7 @@ class LogVerifier:
             return link
         link = self.follow(first, link, data)
         self.links.append(link)
-        number, is_newest = link.number, first == self.firsts[-1]
+        number, is_newest, start = link.number, first == self.firsts[-1], len(self.findings)
         seal, after = None, Link(number + 1)
         if seal_data is not None:
             self.seals[number] = leaf_hash(seal_data)
@@ -1157,6 +1158,7 @@ class LogVerifier:
         if self.head_text and int(self.head_text["segment"]) == number:
             with self.recording(None, number):
                 self.verify_head_signature(link)
+        has_good_chain = len(self.findings) == start
         segment, before = Segment(first), len(self.findings)
         is_active = is_newest and seal_data is None
         is_corrupted = seal is not None and seal["reason"] == "corruption"
@@ -1174,7 +1176,7 @@ class LogVerifier:
             self.traces |= {trace.seq: trace for trace in segment.traces}
         self.segments += data is not None
         self.erased += [(number, seq, erased) for seq, erased in segment.erased]
-        self.newest = [*self.newest[-1:], Place(link, segment, is_whole, is_corrupted)]
+        self.newest = [*self.newest[-1:], Place(link, segment, is_whole, is_corrupted, is_whole and has_good_chain)]
         self.end_segment(segment, number)
         if not seal and is_whole and not is_newest:
             # No seal says where this segment ends, so its data does.
@@ -1347,14 +1349,18 @@ class LogVerifier:
             raise Problem("TRUNCATED-OR-STALE", f"{missing} events that the head names are missing", segment.next)
         if not segment.holds(self.head_text):
             raise Problem("TAMPERED", "the events are not those that the head was signed over", segment.first)
-        self.traces |= {trace.seq: trace for trace in segment.traces if trace.seq < segment.first + count}
+        if place.is_sound:
+            self.traces |= {trace.seq: trace for trace in segment.traces if trace.seq < segment.first + count}
+
+    def may_be_gone(self, first: int, last: int) -> bool:
+        """Whether a signed trace says that these events were pruned."""
+        return any(trace.action == "log.pruned" and trace.covers(first, last) for trace in self.traces.values())
 
     def account_for_missing(self) -> None:
-        """Data that is missing must have been pruned: a signed trace says so."""
+        """Data that is missing must have been pruned."""
         pruned = []
         for one in self.missing:
-            traces = [trace for trace in self.traces.values() if trace.action == "log.pruned"]
-            if any(trace.covers(one.first, one.last) for trace in traces):
+            if self.may_be_gone(one.first, one.last):
                 pruned.append(one)
             else:
                 self.find("TAMPERED", "the data file is missing, and no event says that it was pruned", one.first,
@@ -1363,9 +1369,11 @@ class LogVerifier:
             self.note("PRUNED", f"events {run[0].first} to {run[-1].last} were removed by a policy", run[0].number)
 
     def account_for_erased(self) -> None:
-        """Erased events must be named by the trace that their lines name."""
+        """Erased events must be named by the trace that their lines name, unless they may be gone altogether."""
         for run in neighbours(self.erased, lambda before, after: after == (before[0], before[1] + 1, before[2])):
             (number, first, erased), last = run[0], run[-1][1]
+            if self.may_be_gone(first, last):
+                continue
             trace = self.traces.get(erased.event)
             if trace and trace.action == "log.redacted" and trace.covers(first, last) \
                     and (trace.by, trace.reason) == (erased.by, erased.reason):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
 
-from log_writer import (START, Writer, b64, erased_line, events, group_key, member, merkle, salt_of, salts_member, sha)
+from log_writer import (START, Writer, b64, erased_line, events, group_key, member, salt_of, salts_member, sha)
 
 TORN = b"no member"
 
@@ -275,6 +275,23 @@ def _(writer):
     writer.next(2)
     writer.head()
     erase(writer, 2, 3, 4).write()
+
+
+@case("a damaged seal behind a good head over the trace", "TAMPERED", 2)
+def _(writer):
+    erase(writer, 2, 3, 4).write()
+    writer.foot()
+    writer.seal()
+    flip(file(writer, 18, "seal"), 60)
+
+
+@case("a good head over the trace, and the segment sealed since", "VERIFIED", None, REDACTED)
+def _(writer):
+    erase(writer, 2, 3, 4).write()
+    writer.foot()
+    writer.seal()
+    writer.checkpoint()
+    writer.next()
 
 
 # ---------------------------------------------------------------- lines
@@ -641,6 +658,13 @@ for sequences in ([(7, 8), (9, 11)], [(7, 11), (3, 5)], [(7, 11), (11, 12)], [],
                   [(7.0, 11)], [(7, 2**63)], [(7, 2**64)], [(-1, 11)], {"7": 11}, "7-11", None, [None, (7, 11)],
                   [(0, 5), (7, 11), (11, 10)]):
     prune_case(f"a trace of {sequences}", "TAMPERED", 7, sequences=sequences)
+
+
+for sequences, are_gone in (([(0, 6)], True), ([(2, 4)], True), ([(0, 3)], False), ([(3, 6)], False), ([(3, 3)], False)):
+    for event, verdict in ((None, "VERIFIED"), (99, "VERIFIED" if are_gone else "TAMPERED")):
+        prune_case(f"erased events that name {event or 'a trace'}, and a trace that {sequences} were pruned", verdict,
+                   None if verdict == "VERIFIED" else 2, *([REDACTED] if not are_gone and not event else []), gone=(),
+                   sequences=sequences, then=lambda writer, event=event: erase(writer, 2, 3, 4, event=event).write())
 
 
 @case("a segment missing without a trace", "TAMPERED", 7)

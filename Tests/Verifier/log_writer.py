@@ -132,6 +132,7 @@ class Written:
     salt_key: bytes
     lines: list[bytes] = field(default_factory=list)
     received: list[int] = field(default_factory=list)  # of each event; None once it is erased
+    times: list[int] = field(default_factory=list)  # event times
     leaves: list[bytes] = field(default_factory=list)
     salts: list[bytes] = field(default_factory=list)
     before: int = 0  # receive time of erased events before which none is left
@@ -179,12 +180,13 @@ class Written:
         """The blocks, of so many events each: rows of member, first sequence number and lines."""
         rows, received = [], self.before
         for at in range(0, len(self.lines), size):
-            times = []
-            for time in self.received[at:at + size]:
-                received = received if time is None else time
-                times.append(received)
+            times, least = [], None
+            for own, time in zip(self.received[at:at + size], self.times[at:at + size]):
+                received = received if own is None else own
+                least = received if least is None else least
+                times.append(received if own is None else time)
             lines, seq = self.lines[at:at + size], self.first + at
-            rows.append((block(lines, seq, seq, times, times[0], merkle(self.leaves[:at + size])), seq, lines))
+            rows.append((block(lines, seq, seq, times, least, merkle(self.leaves[:at + size])), seq, lines))
         return rows
 
     def index(self, blocks, offset):
@@ -298,6 +300,7 @@ class Writer:
         self.leaves += [self.leaf(first + i, line) for i, line in enumerate(lines)]
         self.written[-1].lines += lines
         self.written[-1].received += received
+        self.written[-1].times += times
         self.times, self.received = self.times + times, self.received + received
         at = self.data_path.stat().st_size
         self.append_bytes(block(lines, first, first if durable is None else durable, times, received[0],

@@ -24,9 +24,11 @@ class Daemon:
             "--log-level", "error", *options])
 
     def __enter__(self):
-        for _ in range(1000):
+        for _ in range(3000):
             try:
                 self.control("status")
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(self.socket)
                 return self
             except OSError:
                 assert self.process.poll() is None, "the daemon ended"

@@ -3,7 +3,8 @@
 
     python3 tamper_matrix.py MATRIX.json
 
-Prints a line for each case whose verdict or first bad event is not the expected one, and last the number of cases.
+Prints a line for each case whose verdict, first bad event or, where it gives them, notes are not the expected ones, and
+last the number of cases.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ def read(path: Path, reader=Path.read_bytes):
 
 cv.read = read
 # Pure functions of what is nearly always the same few files.
-cv.crc32c = functools.lru_cache(4096)(cv.crc32c)
-cv.verified_text = functools.lru_cache(4096)(cv.verified_text)
+for function in ("crc32c", "verified_text", "group_salts", "read_event", "xxh64"):
+    setattr(cv, function, functools.lru_cache(4096)(getattr(cv, function)))
 
 
 def piece(logs: dict, of: dict) -> bytes:
@@ -65,6 +66,10 @@ def difference(case: dict, logs: dict, keys: dict) -> str | None:
     report = cv.LogVerifier(ROOT).verify(key or None, None if kept is None else base64.b64decode(kept))
     found = report["verdict"], report["first_bad_seq"]
     expected = case["expected"]["verdict"], case["expected"].get("sequence")
+    if "notes" in case["expected"]:
+        # Each is [note, segment], in any order.
+        found += (sorted(([note["note"], note["segment"]] for note in report["notes"]), key=str),)
+        expected += (sorted(case["expected"]["notes"], key=str),)
     if found == expected:
         return None
     return f"{case['kind']}: {case['name']}: expected {expected}, found {found}: {report['findings'][:3]}"
