@@ -7,13 +7,33 @@ import Synchronization
 package final class ArchiveFiles: ReadableFileSystem {
     private let storage: any ObjectStorage
     private let layout: ArchiveLayout
+    /// Whether it is known by now which objects are missing.
+    private let isChecked: Bool
     /// First sequence numbers of the segments, in order.
     private let segments: [UInt64]
-    private let manifests = Mutex<[UInt64: ArchiveManifest]>([:])
+    private let manifests: Mutex<[UInt64: ArchiveManifest]>
 
     package init(_ storage: any ObjectStorage, _ layout: ArchiveLayout) throws(ArchiveError) {
         self.storage = storage
         self.layout = layout
+        isChecked = false
+        segments = try ArchiveFiles.segments(storage, layout)
+        manifests = Mutex([:])
+    }
+
+    /// The log as these manifests have it, to be verified: what is missing of it is just not there.
+    init(_ storage: any ObjectStorage, _ layout: ArchiveLayout, _ manifests: [UInt64: ArchiveManifest]) {
+        self.storage = storage
+        self.layout = layout
+        isChecked = true
+        segments = manifests.keys.sorted()
+        self.manifests = Mutex(manifests)
+    }
+
+    /// First sequence numbers of the segments that have a manifest, in order.
+    static func segments(
+        _ storage: any ObjectStorage, _ layout: ArchiveLayout
+    ) throws(ArchiveError) -> [UInt64] {
         var segments: [UInt64] = []
         try storage.forEach(prefix: layout.manifests) { (object) throws(ArchiveError) in
             if let first = ArchiveLayout.number(object.key, prefix: layout.manifests, suffix: ".json") {
@@ -21,12 +41,12 @@ package final class ArchiveFiles: ReadableFileSystem {
             }
             return true
         }
-        self.segments = segments.sorted()
+        return segments.sorted()
     }
 
-    /// The object that a path stands for, and its size where the manifest says it.
+    /// What a path stands for.
     private enum Place {
-        case object(key: String, size: UInt64?)
+        case object(key: String)
         case directory
         case nothing
     }
@@ -34,9 +54,9 @@ package final class ArchiveFiles: ReadableFileSystem {
     private func place(_ path: String) throws(ArchiveError) -> Place {
         switch path {
         case "", FileNames.segments: return .directory
-        case FileNames.origin: return .object(key: layout.origin, size: nil)
+        case FileNames.origin: return .object(key: layout.origin)
         case FileNames.checkpoint:
-            return try newestCheckpoint().map { .object(key: $0, size: nil) } ?? .nothing
+            return try newestCheckpoint().map { .object(key: $0) } ?? .nothing
         default: break
         }
         let prefix = FileNames.segments + "/"
@@ -51,7 +71,7 @@ package final class ArchiveFiles: ReadableFileSystem {
             default: nil
             }
         guard object?.key.hasSuffix(FileNames.encrypted) == part.isEncrypted else { return .nothing }
-        return object.map { .object(key: $0.key, size: $0.size) } ?? .nothing
+        return object.map { .object(key: $0.key) } ?? .nothing
     }
 
     private func newestCheckpoint() throws(ArchiveError) -> String? {
@@ -83,12 +103,9 @@ package final class ArchiveFiles: ReadableFileSystem {
             case .nothing: return nil
             case .directory:
                 return FileStatus(size: 0, identity: ArchiveFiles.identity(path), modified: 0, isDirectory: true)
-            case .object(let key, _):
-                guard let status = try storage.head(key) else { return nil }
-                return FileStatus(
-                    size: status.size, identity: ArchiveFiles.identity(key),
-                    modified: status.modified?.nanoseconds ?? 0,
-                    isDirectory: false)
+            case .object(let key):
+                guard let size = try storage.size(key) else { return try absent(key) }
+                return FileStatus(size: size, identity: ArchiveFiles.identity(key), modified: 0, isDirectory: false)
             }
         }
     }
@@ -106,14 +123,23 @@ package final class ArchiveFiles: ReadableFileSystem {
 
     package func openForReading(_ path: String) throws(IOFailure) -> any ReadableFile {
         try reaching(path) { () throws(ArchiveError) -> ArchivedFile? in
-            guard case .object(let key, let stated) = try place(path), let status = try storage.head(key) else {
-                return nil
-            }
-            if let stated, stated != status.size {
-                throw ArchiveError(.changed, "it has \(status.size) bytes, and its manifest says \(stated)", key: key)
-            }
-            return ArchivedFile(storage, key, size: status.size)
+            // As long as it is, and not as its manifest says: whoever reads it finds what is wrong, and verification
+            // names it.
+            guard case .object(let key) = try place(path) else { return nil }
+            guard let size = try storage.size(key) else { return try absent(key) }
+            return ArchivedFile(storage, key, size: size)
         }.orMissing(path)
+    }
+
+    /// Nil for an object that need not be there. One that a manifest names must: a query would leave out its events
+    /// without a word.
+    private func absent<R>(_ key: String) throws(ArchiveError) -> R? {
+        guard isChecked || key == layout.origin else {
+            throw ArchiveError(
+                .unavailable, "the object is not there, and its manifest names it: run \"cairn verify --archive\"",
+                key: key)
+        }
+        return nil
     }
 
     private func reaching<R>(_ path: String, _ body: () throws(ArchiveError) -> R) throws(IOFailure) -> R {

@@ -22,8 +22,18 @@ package struct ArchiveLayout: Sendable, Equatable {
         let (date, hour) = (String(decoding: time.prefix(10), as: UTF8.self), time.dropFirst(11).prefix(2))
         let last = seal.endSequence - (seal.count > 0 ? 1 : 0)
         let name = "\(Self.digits(seal.firstSequence))-\(Self.digits(last))"
-        let place = "events/v1/\(partition)/dt=\(date)/hour=\(String(decoding: hour, as: UTF8.self))"
-        return "\(place)/\(name)\(Self.suffix(generation)).ndjson.gz"
+        return "\(events)dt=\(date)/hour=\(String(decoding: hour, as: UTF8.self))/\(name)\(Self.suffix(generation))"
+            + ".ndjson.gz"
+    }
+
+    package var events: String { "events/v1/\(partition)/" }
+
+    /// The number of the first event of an object with data, by its key; nil where the key is not one of data.
+    static func firstSequence(ofData key: String) -> UInt64? {
+        guard let name = key.utf8.split(separator: UInt8(ascii: "/")).last, name.count > 20,
+            name.dropFirst(20).first == UInt8(ascii: "-")
+        else { return nil }
+        return number(name.prefix(20))
     }
 
     package func index(_ first: UInt64, generation: Int) -> String {
@@ -55,8 +65,12 @@ package struct ArchiveLayout: Sendable, Equatable {
     /// The number that a key of `prefix` ends with, its ending left out.
     static func number(_ key: String, prefix: String, suffix: String) -> UInt64? {
         guard key.utf8.starts(with: prefix.utf8), key.hasSuffix(suffix) else { return nil }
-        let digits = key.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count)
-        return digits.count == 20 ? UInt64(String(decoding: digits, as: UTF8.self)) : nil
+        return number(key.utf8.dropFirst(prefix.utf8.count).dropLast(suffix.utf8.count))
+    }
+
+    private static func number(_ digits: some Collection<UInt8>) -> UInt64? {
+        guard digits.count == 20, digits.allSatisfy({ $0 &- UInt8(ascii: "0") < 10 }) else { return nil }
+        return UInt64(String(decoding: digits, as: UTF8.self))
     }
 
     /// The logs of an archive.

@@ -24,6 +24,9 @@ package struct Archiver {
         package var sequences = SequenceRanges()
         /// Objects that hold redacted content and cannot be removed yet, as Object Lock keeps them.
         package var locked: [String] = []
+        /// Segments that wait until the event that accounts for what was taken from them is sealed too: without it the
+        /// archive would not verify.
+        package var waiting = 0
     }
 
     /// What is being done: bytes of the segment `first` that were sent, of its data's size.
@@ -35,6 +38,7 @@ package struct Archiver {
     private let lock: ObjectLock?
     private let progress: Progress
     private var outcome = Outcome()
+    private var traces: (sealed: SequenceRanges, all: SequenceRanges)?
 
     /// - Parameter now: the wall clock, for locks.
     package init(
@@ -53,36 +57,83 @@ package struct Archiver {
         try putOrigin()
         // Read before the segments are listed, it covers no seal that is not among them.
         let checkpoint = try directory.note(FileNames.checkpoint)
-        var known: Set<UInt64> = []
-        let layout = layout
-        try storage.forEach(prefix: layout.manifests) { (object) throws(ArchiveError) in
-            if let first = ArchiveLayout.number(object.key, prefix: layout.manifests, suffix: ".json") {
-                known.insert(first)
-            }
-            return true
+        let known = try presence()
+        let sealed = try directory.segments().filter(\.isSealed).compactMap { segment in
+            try directory.seal(segment).map { (segment: segment, seal: $0) }
         }
-        let sealed = try directory.segments().filter(\.isSealed)
-        let sealedEnd = try sealed.last.flatMap { try directory.seal($0)?.endSequence } ?? 0
-        for segment in sealed {
-            guard let seal = try directory.seal(segment) else { continue }
-            let isThere = known.contains(seal.firstSequence)
-            guard isThere || segment.hasData else {
-                try putSealOnly(segment, seal)
-                continue
-            }
-            guard try isThere || archive(segment, seal, sealedEnd: sealedEnd) else { continue }
-            outcome.sequences.insert(seal.firstSequence..<seal.endSequence)
+        let end = sealed.last?.seal.endSequence ?? 0
+        var archived = 0
+        for (segment, seal) in sealed {
+            guard try bring(segment, seal, known, end) else { break }
+            archived += 1
         }
+        outcome.waiting += sealed.count - archived
         // Behind the new segments: the events that say what was redacted are in the archive by now.
-        for segment in try directory.segments()
-        where segment.isSealed && segment.hasData && known.contains(segment.firstSequence) {
-            if let seal = try directory.seal(segment) { try replaceIfRedacted(segment, seal, sealedEnd: sealedEnd) }
+        for (segment, seal) in sealed[..<archived] {
+            let isNamed = known.manifests.contains(seal.firstSequence)
+            guard segment.hasData || isNamed && known.data.contains(seal.firstSequence) else { continue }
+            if segment.hasData, isNamed, try !replaceIfRedacted(segment, seal, end) {
+                outcome.waiting += 1
+            } else {
+                outcome.sequences.insert(seal.firstSequence..<seal.endSequence)
+            }
         }
-        if let checkpoint { try put(checkpoint) }
+        // It covers no seal that is not in the archive.
+        if let checkpoint, archived == sealed.count { try put(checkpoint) }
+        if outcome.archived > 0, let lock { try prolong(layout.origin, lock) }
         return outcome
     }
 
+    /// Segments that have a manifest, and those of whose data there is a copy, by their first sequence numbers.
+    private typealias Presence = (manifests: Set<UInt64>, data: Set<UInt64>)
+
+    private func presence() throws(ArchiveError) -> Presence {
+        var data: Set<UInt64> = []
+        try storage.forEach(prefix: layout.events) { (object) throws(ArchiveError) in
+            if let first = ArchiveLayout.firstSequence(ofData: object.key) { data.insert(first) }
+            return true
+        }
+        return (Set(try ArchiveFiles.segments(storage, layout)), data)
+    }
+
     // MARK: - One segment
+
+    /// Puts there what of a segment is not; false if it has to wait, and all behind it too: an archive has no holes.
+    private mutating func bring(
+        _ segment: LogDirectory.Segment, _ seal: Seal, _ known: Presence, _ end: UInt64
+    ) throws -> Bool {
+        let first = seal.firstSequence
+        let isNamed = known.manifests.contains(first)
+        if segment.hasData {
+            if isNamed && known.data.contains(first) { return true }
+            // What was there and is not any more is put there again.
+            return try archive(segment, seal, isNamed ? manifest(first) : nil, end)
+        }
+        if isNamed { return true }
+        let (signed, all) = try pruned(before: end)
+        let sequences = first..<seal.endSequence
+        // Where nothing accounts for it, there is nothing to wait for: verification says so, here and there.
+        if all.contains(sequences), !signed.contains(sequences) { return false }
+        try putSealOnly(segment, seal)
+        return true
+    }
+
+    /// What was pruned by the events that are sealed, and by all.
+    private mutating func pruned(before end: UInt64) throws -> (sealed: SequenceRanges, all: SequenceRanges) {
+        if let traces { return traces }
+        var (sealed, all): (SequenceRanges?, SequenceRanges?)
+        try AuditLog(directory).forEachTrace(.pruned) { event, trace in
+            guard case .pruned(let pruned) = trace else { return .next }
+            // The newest repeats those before it.
+            all = all ?? pruned
+            guard event < end else { return .next }
+            sealed = pruned
+            return .stop
+        }
+        let found = (sealed ?? SequenceRanges(), all ?? SequenceRanges())
+        traces = found
+        return found
+    }
 
     /// A segment's file and its index, read and found good.
     private struct Checked {
@@ -97,29 +148,43 @@ package struct Archiver {
         var isEncrypted = false
     }
 
-    /// False if it has to wait for the seal over an event that says what was erased from it: the archive would not
-    /// verify without that.
     private mutating func archive(
-        _ segment: LogDirectory.Segment, _ seal: Seal, sealedEnd: UInt64
+        _ segment: LogDirectory.Segment, _ seal: Seal, _ earlier: ArchiveManifest?, _ end: UInt64
     ) throws -> Bool {
-        let checked = try check(segment, seal)
-        guard try isAccountedFor(checked, seal, sealedEnd: sealedEnd) else { return false }
-        let manifest = try put(checked, segment, seal, generation: 0)
-        try putManifest(manifest, onlyIfAbsent: true)
+        guard try put(segment, seal, in: earlier, end) != nil else { return false }
         outcome.archived += 1
-        outcome.bytes += checked.size
         return true
     }
 
-    private func isAccountedFor(_ checked: Checked, _ seal: Seal, sealedEnd: UInt64) throws(ReadError) -> Bool {
+    /// Puts a segment there, and then its manifest in the place of an earlier one; nil if that has to wait.
+    private mutating func put(
+        _ segment: LogDirectory.Segment, _ seal: Seal, in earlier: ArchiveManifest?, _ end: UInt64
+    ) throws -> ArchiveManifest? {
+        let checked = try check(segment, seal)
+        // What accounts for a redaction comes first, or the archive would not verify.
+        guard try isAccountedFor(checked, seal, end) else { return nil }
+        var (generation, superseded) = (earlier?.generation ?? 0, earlier?.superseded ?? [])
+        if let data = earlier?.data, data.sha256 != checked.sha256 {
+            generation += 1
+            superseded += [data.key] + (earlier?.index.map { [$0.key] } ?? [])
+        }
+        var manifest = try put(checked, segment, seal, generation: generation)
+        manifest.superseded = superseded
+        try putManifest(manifest, onlyIfAbsent: earlier == nil)
+        outcome.bytes += checked.size
+        return manifest
+    }
+
+    /// Whether what says what was erased from a segment is sealed, too.
+    private func isAccountedFor(_ checked: Checked, _ seal: Seal, _ end: UInt64) throws(ReadError) -> Bool {
         guard checked.isEncrypted, checked.lastTrace == nil else {
-            return checked.lastTrace.map { $0 < sealedEnd } ?? true
+            return checked.lastTrace.map { $0 < end } ?? true
         }
         // What was erased from it cannot be seen, but the events of the active segment can.
         let sequences = seal.firstSequence..<seal.endSequence
         var isAccountedFor = true
         try AuditLog(directory).forEachTrace(.redacted) { event, trace in
-            guard event >= sealedEnd else { return .stop }
+            guard event >= end else { return .stop }
             if case .redacted(let redacted) = trace, !redacted.sequences.clamped(to: sequences).isEmpty {
                 isAccountedFor = false
             }
@@ -164,7 +229,9 @@ package struct Archiver {
         if let index, let bytes = checked.index { try put(index, BytesSource(bytes), "application/octet-stream") }
         try put(sealObject, BytesSource(sealBytes), "text/plain")
         for object in [data, sealObject] + (index.map { [$0] } ?? []) { try compare(object) }
-        return ArchiveManifest(seal: seal, data: data, index: index, sealObject: sealObject)
+        var manifest = ArchiveManifest(seal: seal, data: data, index: index, sealObject: sealObject)
+        manifest.generation = generation
+        return manifest
     }
 
     private func put(
@@ -198,10 +265,17 @@ package struct Archiver {
                 .changed, "it is there with other bytes than were sent; the segment is not called archived",
                 key: object.key)
         }
-        if let lock, status.lock.map({ $0.until < lock.until }) ?? true {
+        if let lock, status.lock?.covers(lock) != true { try prolong(object.key, lock) }
+    }
+
+    /// Locks what an earlier run has put there for as long as if it had been put there now.
+    private func prolong(_ key: String, _ lock: ObjectLock) throws(ArchiveError) {
+        if try storage.head(key)?.lock?.covers(lock) == true { return }
+        try storage.lock(key, lock)
+        guard try storage.head(key)?.lock?.covers(lock) == true else {
             throw ArchiveError(
-                .invalid, "it is there, but not locked until \(lock.until): does the bucket have Object Lock?",
-                key: object.key)
+                .invalid, "it is there, but not locked until \(lock.until): does the bucket have Object Lock?", key: key
+            )
         }
     }
 
@@ -305,25 +379,21 @@ package struct Archiver {
 
     // MARK: - Redaction
 
-    /// Puts a segment there anew if events of it were redacted since, and removes the copy that holds them.
+    /// Puts a segment there anew if events of it were redacted since, and removes the copy that holds them. False if
+    /// that has to wait.
     private mutating func replaceIfRedacted(
-        _ segment: LogDirectory.Segment, _ seal: Seal, sealedEnd: UInt64
-    ) throws {
+        _ segment: LogDirectory.Segment, _ seal: Seal, _ end: UInt64
+    ) throws -> Bool {
         guard try segment.isEncrypted || isPunctured(segment),
             var manifest = try manifest(seal.firstSequence), let data = manifest.data
-        else { return }
+        else { return true }
         if try isWrittenAnew(segment, since: data) {
-            let checked = try check(segment, seal)
-            guard try isAccountedFor(checked, seal, sealedEnd: sealedEnd) else { return }
-            var next = try put(checked, segment, seal, generation: manifest.generation + 1)
-            next.generation = manifest.generation + 1
-            next.superseded = manifest.superseded + [data.key] + (manifest.index.map { [$0.key] } ?? [])
-            try putManifest(next, onlyIfAbsent: false)
+            guard let next = try put(segment, seal, in: manifest, end) else { return false }
             manifest = next
             outcome.replaced += 1
-            outcome.bytes += checked.size
         }
         try removeSuperseded(&manifest)
+        return true
     }
 
     /// Whether events of it were erased; false if that cannot be known.

@@ -53,7 +53,7 @@ package struct RetentionPlan: Sendable, Equatable {
     package init(_ log: AuditLog, _ policy: RetentionPolicy, _ holds: Holds, at: Time) throws(ReadError) {
         self.at = at
         var planner = RetentionPlanner(policy, holds, at: at)
-        if case .archived(let archived)? = try log.newestTrace(.archived) { planner.archived = archived }
+        (planner.archived, planner.erasedSince) = try log.archived()
         for segment in try log.directory.segments() {
             let bytes = try RetentionPlan.size(segment, log.directory)
             self.bytes += bytes
@@ -141,6 +141,8 @@ struct RetentionPlanner {
     private let holds: Holds
     private let now: Time
     var archived = SequenceRanges()
+    /// Events that were erased behind the newest word of the archive: their segments have to go there again.
+    var erasedSince = SequenceRanges()
     /// Segments that a limit of size must not touch, by first sequence number.
     private var untouchable: Set<UInt64> = []
     private var decisions: [DecisionKey: RetentionPolicy.Decision] = [:]
@@ -161,7 +163,8 @@ struct RetentionPlanner {
     }
 
     mutating func entry(_ seal: Seal, _ index: SegmentIndex?, bytes: UInt64) -> RetentionPlan.Entry {
-        let isArchived = archived.contains(seal.firstSequence..<seal.endSequence)
+        let sequences = seal.firstSequence..<seal.endSequence
+        let isArchived = archived.contains(sequences) && erasedSince.clamped(to: sequences).isEmpty
         var entry = RetentionPlan.Entry(
             seal: seal, bytes: bytes, action: .keep, due: nil, rule: "default", isArchived: isArchived)
         var verdict = SegmentVerdict()

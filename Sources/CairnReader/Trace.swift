@@ -75,6 +75,24 @@ extension AuditLog {
         }
     }
 
+    /// What the archive holds, and which events were erased here since it was last said: of these it may still have a
+    /// copy.
+    package func archived() throws(ReadError) -> (archived: SequenceRanges, erasedSince: SequenceRanges) {
+        var newest: (event: UInt64, sequences: SequenceRanges)?
+        try forEachTrace(.archived) { event, trace in
+            if case .archived(let sequences) = trace { newest = (event, sequences) }
+            return .stop
+        }
+        guard let newest else { return (SequenceRanges(), SequenceRanges()) }
+        var erased = SequenceRanges()
+        try forEachTrace(.redacted) { event, trace in
+            guard event > newest.event else { return .stop }
+            if case .redacted(let redacted) = trace { erased.formUnion(redacted.sequences) }
+            return .next
+        }
+        return (newest.sequences, erased)
+    }
+
     /// The sequence numbers that the newest trace of a kind names, which for `pruned` and `archived` are all there ever
     /// were.
     package func newestTrace(_ kind: Trace.Kind) throws(ReadError) -> Trace? {

@@ -99,9 +99,9 @@ public struct Verification: Sendable, Equatable {
     /// The least sequence number of the findings; nil if none names an event.
     public var firstBadSequence: UInt64? { findings.compactMap(\.sequence).min() }
     /// Everything that is wrong: by segments, then what concerns the log as a whole.
-    public internal(set) var findings: [Finding] = []
+    public package(set) var findings: [Finding] = []
     /// What else is to be known.
-    public internal(set) var notes: [Note] = []
+    public package(set) var notes: [Note] = []
     /// The log's name; nil if its first statement is not good.
     public internal(set) var origin: Origin?
     /// The last event that a seal covers.

@@ -278,15 +278,13 @@ package struct Custody: Sendable {
         _ sequences: SequenceRanges, in place: String, by: UInt32
     ) throws(StoreError) -> Bool {
         let log = log
-        var known = SequenceRanges()
-        if case .archived(let archived)? = try scanning({ () throws(ReadError) in try log.newestTrace(.archived) }) {
-            known = archived
-        }
-        var (all, segments, events) = (known, UInt64(0), UInt64(0))
+        let (known, erasedSince) = try scanning { () throws(ReadError) in try log.archived() }
+        var (all, segments, events) = (SequenceRanges(), UInt64(0), UInt64(0))
         for (_, seal) in try sealed() {
             let own = seal.firstSequence..<seal.endSequence
-            guard sequences.contains(own), !known.contains(own) else { continue }
-            all.insert(own)
+            let isKnown = known.contains(own) && erasedSince.clamped(to: own).isEmpty
+            if isKnown || sequences.contains(own) { all.insert(own) }
+            guard sequences.contains(own), !isKnown else { continue }
             segments += 1
             events += seal.count
         }

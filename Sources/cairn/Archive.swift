@@ -35,18 +35,22 @@ struct Archive: ParsableCommand {
     @OptionGroup var control: ControlOptions
     @OptionGroup var identity: IdentityOptions
 
-    @Option(name: .long, help: ArgumentHelp("s3://BUCKET/PREFIX, or a directory.", valueName: "url"))
+    @Option(
+        name: .long, help: ArgumentHelp("s3://BUCKET/PREFIX, or a directory.", valueName: "url"),
+        transform: ArchiveLocation.init)
     var to: ArchiveLocation
 
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Have the bucket keep each object so long (Object Lock): governance:30d or compliance:7y.",
-            valueName: "mode:time"))
+            "Have the bucket keep each object so long (Object Lock): governance:30d or compliance:365d.",
+            valueName: "mode:time"),
+        transform: LockOption.init)
     var lock: LockOption?
 
     @Option(
-        name: .long, help: ArgumentHelp("Send no more bytes a second than this, such as 10MiB.", valueName: "size"))
+        name: .long, help: ArgumentHelp("Send no more bytes a second than this, such as 10MiB.", valueName: "size"),
+        transform: ByteCount.init)
     var limitRate: ByteCount?
 
     @Option(name: .long, help: ArgumentHelp("File with credentials for S3.", valueName: "file"))
@@ -58,9 +62,18 @@ struct Archive: ParsableCommand {
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
 
+    func validate() throws {
+        guard case .directory = to else { return }
+        for (name, isGiven) in [
+            ("--lock", lock != nil), ("--limit-rate", limitRate != nil), ("--credentials", credentials != nil),
+        ] where isGiven {
+            throw ValidationError("\(name) is for s3://BUCKET/PREFIX, and \(to) is a directory: leave it out.")
+        }
+    }
+
     func run() throws {
         let line = ProgressLine(isShown: StandardStream.error.isTerminal)
-        let storage = try to.open(
+        let storage = try to.openTelling(
             creating: true, credentialsFile: credentials, uploadBytesPerSecond: limitRate?.bytes)
         var options = Archiver.Options()
         options.lock = lock.map { ($0.mode, $0.duration) }
@@ -74,6 +87,7 @@ struct Archive: ParsableCommand {
         line.clear()
         let isNoted = try noReport ? nil : report(outcome, storage.name)
         try Output.print(json ? jsonText(outcome, isNoted) : text(outcome, watch.elapsed))
+        if outcome.waiting > 0, !json { Console.complain(Archive.advice(waiting: outcome.waiting)) }
         if let key = outcome.locked.first {
             throw CommandFailure(
                 .negative,
@@ -90,6 +104,11 @@ struct Archive: ParsableCommand {
         return answer.read { $0["noted"]?.flag }
     }
 
+    static func advice(waiting count: Int) -> String {
+        "\(Figures.count(UInt64(count), "segment")) will come with a later run: what accounts for events that were erased "
+            + "or pruned there is not sealed yet; \"cairn rotate\" seals it"
+    }
+
     private func text(_ outcome: Archiver.Outcome, _ elapsed: Int64) -> String {
         let all = Figures.count(outcome.sequences.count, "event")
         guard outcome.archived > 0 || outcome.replaced > 0 else {
@@ -103,40 +122,47 @@ struct Archive: ParsableCommand {
 
     private func jsonText(_ outcome: Archiver.Outcome, _ isNoted: Bool?) -> String {
         "{\"archived\":\(outcome.archived),\"replaced\":\(outcome.replaced),\"bytes\":\(outcome.bytes),"
-            + "\"events\":\(outcome.sequences.count),\"noted\":\(isNoted ?? false),\"locked\":\(outcome.locked.count)}"
+            + "\"events\":\(outcome.sequences.count),\"noted\":\(isNoted ?? false),\"locked\":\(outcome.locked.count),"
+            + "\"waiting\":\(outcome.waiting)}"
     }
 }
 
-extension ArchiveLocation: ExpressibleByArgument {
-    /// Reads `--to` and `--archive`.
-    public init?(argument: String) {
-        guard let location = try? ArchiveLocation(argument) else { return nil }
-        self = location
+extension ArchiveLocation {
+    /// Opens the storage, and says on standard error what is unwise about it.
+    func openTelling(
+        creating: Bool, credentialsFile: String?, uploadBytesPerSecond: Int? = nil
+    ) throws -> any ObjectStorage {
+        let storage = try open(
+            creating: creating, credentialsFile: credentialsFile, uploadBytesPerSecond: uploadBytesPerSecond)
+        if let warning = (storage as? S3Storage)?.warning { Console.complain("warning: \(SafeText.string(warning))") }
+        return storage
     }
 }
 
 /// `compliance:365d`
-struct LockOption: ExpressibleByArgument {
+struct LockOption {
     let mode: ObjectLock.Mode
     /// In nanoseconds.
     let duration: Int64
 
-    init?(argument: String) {
+    init(_ argument: String) throws {
         let parts = argument.split(separator: ":", maxSplits: 1)
         guard parts.count == 2, let mode = ObjectLock.Mode(rawValue: parts[0].uppercased()),
             let span = try? TimeSpan.parse(String(parts[1])), span > .zero, span.components.seconds < 1 << 32
-        else { return nil }
+        else { throw ValidationError("write governance:30d, or compliance:365d where nobody may lift it") }
         self.mode = mode
         duration = span.components.seconds * Time.perSecond
     }
 }
 
 /// `10MiB`
-struct ByteCount: ExpressibleByArgument {
+struct ByteCount {
     let bytes: Int
 
-    init?(argument: String) {
-        guard let bytes = try? ByteSize.parse(argument), bytes > 0 else { return nil }
+    init(_ argument: String) throws {
+        guard let bytes = try? ByteSize.parse(argument), bytes > 0 else {
+            throw ValidationError("write bytes a second, such as 512KiB or 10MiB")
+        }
         self.bytes = bytes
     }
 }
@@ -147,7 +173,8 @@ struct SourceOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("Read the archive there instead: s3://BUCKET/PREFIX, or a directory.", valueName: "url"))
+        help: ArgumentHelp("Read the archive there instead: s3://BUCKET/PREFIX, or a directory.", valueName: "url"),
+        transform: ArchiveLocation.init)
     var archive: ArchiveLocation?
 
     @Option(name: .long, help: ArgumentHelp("Which log of an archive that holds several.", valueName: "name"))
@@ -166,18 +193,32 @@ struct SourceOptions: ParsableArguments {
     func open() throws -> AuditLog { AuditLog(try openDirectory()) }
 
     func openDirectory() throws -> LogDirectory {
-        guard let archive else { return try log.openDirectory(identity) }
-        let storage = try archive.open(creating: false, credentialsFile: credentials)
+        guard let (storage, layouts) = try openArchive() else { return try log.openDirectory(identity) }
+        return LogDirectory(try ArchiveFiles(storage, only(of: layouts)), identities: try identity.identities())
+    }
+
+    /// The archive that is named, and its logs; nil where it is a log on this machine.
+    func openArchive() throws -> (storage: any ObjectStorage, logs: [ArchiveLayout])? {
+        guard let archive else { return nil }
+        let storage = try archive.openTelling(creating: false, credentialsFile: credentials)
         let logs = try ArchiveLayout.logs(in: storage)
-        let wanted = logName.map { name in logs.filter { $0.name == name } } ?? logs
-        guard let layout = wanted.first else {
+        guard !logs.isEmpty else {
             throw CommandFailure(
-                .noInput, "\(archive) holds no log\(logName.map { " of the name \($0)" } ?? "")")
+                .noInput,
+                "there is no log in \(archive): check the bucket and the prefix, or \"cairn archive\" one there")
         }
-        guard wanted.count == 1 else {
-            let names = logs.map { SafeText.string($0.name) }.joined(separator: ", ")
-            throw CommandFailure(.usage, "\(archive) holds several logs: name one with --log-name: \(names)")
+        return (storage, logs)
+    }
+
+    /// The log that `--log-name` names, or the only one.
+    func only(of logs: [ArchiveLayout]) throws -> ArchiveLayout {
+        let wanted = logName.map { name in logs.filter { $0.name == name } } ?? logs
+        if wanted.count == 1 { return wanted[0] }
+        let names = logs.map { SafeText.string($0.name) }.joined(separator: ", ")
+        let place = archive?.description ?? ""
+        throw logName.map {
+            CommandFailure(.noInput, "\(place) holds no log of the name \(SafeText.string($0)), but \(names)")
         }
-        return LogDirectory(try ArchiveFiles(storage, layout), identities: try identity.identities())
+            ?? CommandFailure(.usage, "\(place) holds several logs: name one with --log-name: \(names)")
     }
 }

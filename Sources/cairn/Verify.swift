@@ -1,4 +1,5 @@
 import ArgumentParser
+import CairnArchive
 import CairnFormat
 import CairnPlatform
 import CairnReader
@@ -16,12 +17,19 @@ struct Verify: ParsableCommand {
               cairn verify --key-file genesis.vkey
               cairn verify -D /mnt/copy --key 'example.org/audit+1b2c3d4e+AX…'
               cairn verify --checkpoint last-month    # does the log still extend it?
+              cairn verify --archive s3://audit-archive/prod --all-logs --key-file all.vkeys
 
             EXIT STATUS
-              0 VERIFIED; 1 any other verdict; 64 wrong usage, 66 no log or file, 74 input/output error.
+              0 VERIFIED, with --all-logs every log; 1 any other verdict; 64 wrong usage, 66 no log or file, 69 the \
+            storage does not answer, 74 input/output error.
             """)
 
     @OptionGroup var source: SourceOptions
+
+    @Flag(
+        name: .long,
+        help: "Verify every log of the archive, each with the key of its name of those in --key-file.")
+    var allLogs = false
 
     @OptionGroup var trust: KeyOptions
     @OptionGroup var state: StateOptions
@@ -48,31 +56,72 @@ struct Verify: ParsableCommand {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads wants a number from 1 to 1024.")
         }
+        if allLogs {
+            if source.archive == nil { throw ValidationError("--all-logs is for --archive.") }
+            if source.logName != nil { throw ValidationError("--all-logs takes every log: leave out --log-name.") }
+            if checkpoint != nil { throw ValidationError("--checkpoint is of one log: leave out --all-logs.") }
+        }
         if json, quiet { throw ValidationError("--quiet prints nothing, so leave out --json.") }
     }
 
     func run() throws {
-        let progress = ProgressLine(isShown: StandardStream.error.isTerminal && !quiet)
-        var options = VerifyOptions(
-            genesisKey: try trust.verifierKey(), checkpoint: try olderCheckpoint(), threads: threads,
-            progress: { done, total in
-                progress.update { "verifying: \(Figures.bytes(done)) of \(Figures.bytes(total))" }
+        if let (storage, logs) = try source.openArchive() {
+            if allLogs { return try verifyAll(storage, logs) }
+            let layout = try source.only(of: logs)
+            return try report(timed { try verify(storage, layout, key: trust.verifierKey()) })
+        }
+        let directory = try openDirectory()
+        try report(
+            timed {
+                var options = try options(key: trust.verifierKey())
+                options.anchors = state.anchors(of: directory)
+                return try Verifier(directory, options: options).run()
             })
-        options.isArchive = source.archive != nil
-        let directory = try options.isArchive ? source.openDirectory() : openDirectory()
-        if !options.isArchive { options.anchors = state.anchors(of: directory) }
+    }
+
+    /// A log in an archive.
+    func verify(
+        _ storage: any ObjectStorage, _ layout: ArchiveLayout, key: VerifierKey?
+    ) throws -> Verification {
+        let check = try ArchiveCheck(storage, layout)
+        var options = try options(key: key)
+        options.isArchive = true
+        return check.completed(try Verifier(LogDirectory(check.files), options: options).run())
+    }
+
+    /// What `body` finds, and the nanoseconds that it takes.
+    func timed(_ body: () throws -> Verification) rethrows -> (verification: Verification, elapsed: Int64) {
         let watch = Stopwatch()
-        let verification = try Verifier(directory, options: options).run()
-        let elapsed = watch.elapsed
-        progress.clear()
+        return (try body(), watch.elapsed)
+    }
+
+    private func options(key: VerifierKey?) throws -> VerifyOptions {
+        let line = ProgressLine(isShown: StandardStream.error.isTerminal && !quiet)
+        return VerifyOptions(
+            genesisKey: key, checkpoint: try olderCheckpoint(), threads: threads,
+            progress: { done, total in
+                if done < total {
+                    line.update { "verifying: \(Figures.bytes(done)) of \(Figures.bytes(total))" }
+                } else {
+                    line.clear()
+                }
+            })
+    }
+
+    private func report(_ outcome: (verification: Verification, elapsed: Int64)) throws {
+        let verification = outcome.verification
         if json {
             try Output.print(String(decoding: verification.json, as: UTF8.self))
         } else if !quiet {
-            let report = VerificationReport(
-                verification, elapsed: elapsed, now: WallClock.now, style: Style(isOn: color.isOn(for: .output)))
-            try Output.print(report.text)
+            try Output.print(text(verification, outcome.elapsed))
         }
         if verification.verdict != .verified { throw CommandFailure(.negative) }
+    }
+
+    func text(_ verification: Verification, _ elapsed: Int64) -> String {
+        VerificationReport(
+            verification, elapsed: elapsed, now: WallClock.now, style: Style(isOn: color.isOn(for: .output))
+        ).text
     }
 
     /// Not through `LogDirectory(path:)`: that refuses a log whose origin is gone, and here that is a finding.

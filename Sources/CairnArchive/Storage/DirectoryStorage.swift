@@ -50,11 +50,7 @@ package final class DirectoryStorage: ObjectStorage {
     package func put(_ upload: Upload) throws(ArchiveError) {
         let key = upload.key
         try ObjectKey.check(key)
-        guard upload.lock == nil else {
-            throw ArchiveError(
-                .invalid, "a directory cannot lock an object: archive to an S3 bucket with Object Lock, or without one",
-                key: key)
-        }
+        guard upload.lock == nil else { throw Self.unlockable(key) }
         let directories = Self.directories(of: key)
         try storing(key) { () throws(IOFailure) in
             for directory in directories { try files.createDirectory(directory, mode: Self.directoryMode) }
@@ -175,6 +171,13 @@ package final class DirectoryStorage: ObjectStorage {
         return status
     }
 
+    package func size(_ key: String) throws(ArchiveError) -> UInt64? {
+        try ObjectKey.check(key)
+        return try status(key)?.size
+    }
+
+    package func lock(_ key: String, _ lock: ObjectLock) throws(ArchiveError) { throw Self.unlockable(key) }
+
     package func read(
         _ key: String, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
     ) throws(ArchiveError) -> Int {
@@ -246,6 +249,12 @@ package final class DirectoryStorage: ObjectStorage {
 
     private static func taken(_ key: String) -> ArchiveError {
         ArchiveError(.exists, "there is already an object of this key; compare it with what was to be stored", key: key)
+    }
+
+    private static func unlockable(_ key: String) -> ArchiveError {
+        ArchiveError(
+            .invalid, "a directory cannot lock an object: archive to an S3 bucket with Object Lock, or without one",
+            key: key)
     }
 
     private static func missing(_ key: String) -> ArchiveError {

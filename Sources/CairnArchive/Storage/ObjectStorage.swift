@@ -17,8 +17,16 @@ package protocol ObjectStorage: AnyObject, Sendable {
     ///   have the bytes that its SHA-256 was made of; nothing is stored then.
     func put(_ upload: Upload) throws(ArchiveError)
 
-    /// What the storage knows of an object; nil where there is none.
+    /// What the storage knows of an object; nil where there is none. A directory reads all of it for that.
     func head(_ key: String) throws(ArchiveError) -> ObjectStatus?
+
+    /// Length of an object in bytes, which no storage reads it for; nil where there is none.
+    func size(_ key: String) throws(ArchiveError) -> UInt64?
+
+    /// Sets or prolongs the lock of an object that is there.
+    ///
+    /// - Throws: `invalid` where the storage has no locks, or the one that is there promises more.
+    func lock(_ key: String, _ lock: ObjectLock) throws(ArchiveError)
 
     /// Reads part of an object.
     ///
@@ -119,6 +127,11 @@ package struct ObjectLock: Sendable, Equatable {
     package var until: Time
 
     package init(_ mode: Mode, until: Time) { (self.mode, self.until) = (mode, until) }
+
+    /// Whether this promises all that `other` does.
+    package func covers(_ other: ObjectLock) -> Bool {
+        until >= other.until && (mode == .compliance || other.mode == .governance)
+    }
 }
 
 /// What a storage knows of an object.

@@ -181,6 +181,15 @@ package struct S3Endpoint: Sendable, Equatable, CustomStringConvertible {
             || "-._:[]".utf8.contains(byte)
     }
 
+    /// Whether what is sent stays on this machine.
+    var isLoopback: Bool {
+        if host == "[::1]" || host.lowercased() == "localhost" || host.lowercased().hasSuffix(".localhost") {
+            return true
+        }
+        return host.hasPrefix("127.")
+            && host.utf8.allSatisfy { $0 == UInt8(ascii: ".") || $0 &- UInt8(ascii: "0") < 10 }
+    }
+
     /// The host as the header `Host` has it: with the port where it is not the usual one.
     func authority(bucket: String? = nil) -> String {
         let name = bucket.map { "\($0).\(host)" } ?? host

@@ -29,6 +29,15 @@ package final class S3Storage: ObjectStorage {
         client = try S3Client(settings, pacing: pacing, timeouts: timeouts)
     }
 
+    /// What is unwise about the way to the server, and what to do; nil where nothing is.
+    package var warning: String? {
+        let endpoint = settings.endpoint
+        guard !endpoint.isEncrypted, !endpoint.isLoopback else { return nil }
+        return
+            "\(endpoint) is not encrypted: whoever is on the way can read the events, and use what is signed for them; "
+            + "use https://"
+    }
+
     // MARK: Writing
 
     package func put(_ upload: Upload) throws(ArchiveError) {
@@ -128,7 +137,26 @@ package final class S3Storage: ObjectStorage {
             .locked, "Object Lock (\(mode) mode) keeps this object until \(lock.until)", key: key, status: 403)
     }
 
+    /// https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectRetention.html
+    package func lock(_ key: String, _ lock: ObjectLock) throws(ArchiveError) {
+        let text =
+            "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>\(lock.mode.rawValue)</Mode>"
+            + "<RetainUntilDate>\(Self.wholeSeconds(lock.until))</RetainUntilDate></Retention>"
+        let body = Array(text.utf8)
+        var request = try self.request(.PUT, key)
+        request.query = [("retention", "")]
+        request.payload = .sha256(body)
+        request.headers = [
+            ("content-type", "application/xml"), ("x-amz-checksum-sha256", Base64.encode(request.payload)),
+            ("x-amz-sdk-checksum-algorithm", "SHA256"),
+        ]
+        let upload = Upload(key: key, source: BytesSource(body), sha256: request.payload)
+        _ = try client.succeed(request, upload: upload)
+    }
+
     // MARK: Reading
+
+    package func size(_ key: String) throws(ArchiveError) -> UInt64? { try head(key)?.size }
 
     package func head(_ key: String) throws(ArchiveError) -> ObjectStatus? {
         var request = try self.request(.HEAD, key)
