@@ -42,6 +42,26 @@ extension Storages {
             }
         }
 
+        /// A lock can be made longer by who made it, and neither shorter nor of another mode.
+        @Test(arguments: ObjectLock.Mode.allCases)
+        func aLockIsProlonged(_ mode: ObjectLock.Mode) throws {
+            let storage = try storage()
+            let (early, late) = (Self.later(seconds: 3600), Self.later(seconds: 7200))
+            let key = "locked/prolonged-\(mode)"
+            try storage.put(key, [1], lock: ObjectLock(mode, until: early))
+            try storage.lock(key, ObjectLock(mode, until: late))
+            let lock = try #require(try storage.head(key)?.lock)
+            #expect(lock.covers(ObjectLock(mode, until: late)))
+            #expect(code { try storage.lock(key, ObjectLock(mode, until: early)) } == .denied)
+            let other = mode == .compliance ? ObjectLock.Mode.governance : .compliance
+            #expect(code { try storage.lock(key, ObjectLock(other, until: late)) } == .denied)
+            #expect(try storage.head(key)?.lock == lock)
+            #expect(try storage.contents(key, limit: 10) == [1])
+            #expect(throws: ArchiveError.self) {
+                try self.storage(bucket: SeaweedFS.plainBucket).lock("none", ObjectLock(mode, until: early))
+            }
+        }
+
         @Test func aNewVersionDoesNotTouchTheLockedOne() throws {
             let storage = try storage()
             let lock = ObjectLock(.compliance, until: Self.later(seconds: 3600))

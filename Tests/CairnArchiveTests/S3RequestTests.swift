@@ -50,6 +50,38 @@ struct S3RequestTests {
 
     // MARK: What is sent
 
+    @Test func aLockSaysAllThatIsToBeSaid() throws {
+        let setup = try setup(.status(200), prefix: "p")
+        let until = try #require(Time(rfc3339: "2030-01-02T03:04:05.5Z"))
+        try setup.storage.lock("a/b", ObjectLock(.governance, until: until))
+        let request = try #require(setup.server.requests.first)
+        #expect(request.method == "PUT" && request.uri == "/bucket/p/a/b?retention=")
+        let body = String(decoding: request.body, as: UTF8.self)
+        #expect(
+            body.hasSuffix("<Mode>GOVERNANCE</Mode><RetainUntilDate>2030-01-02T03:04:06Z</RetainUntilDate></Retention>")
+        )
+        #expect(request.headers["x-amz-checksum-sha256"] == Base64.encode(Digest.sha256(request.body)))
+        #expect(request.headers["x-amz-content-sha256"] == Hex.encode(Digest.sha256(request.body).bytes))
+        #expect(
+            code { try self.setup(.status(403)).storage.lock("a", ObjectLock(.governance, until: until)) } == .denied)
+    }
+
+    /// Whoever is on the way would read along, unless there is no way.
+    @Test(arguments: [
+        ("http://s3.example.org", true), ("http://minio:9000", true), ("http://10.0.0.1", true),
+        ("http://[fe80::1]:90", true),
+        ("http://127.example.org", true), ("http://localhost.example.org", true), ("http://127.0.0.1:8333", false),
+        ("http://localhost", false), ("http://LOCALHOST:1", false), ("http://[::1]:8333", false),
+        ("http://weed.localhost", false), ("https://s3.example.org", false), ("https://127.0.0.1", false),
+    ])
+    func anOpenWayIsToldOf(_ endpoint: String, _ isOpen: Bool) throws {
+        var settings = try setup(.status(200)).storage.settings
+        settings.endpoint = try S3Endpoint(endpoint)
+        let warning = try S3Storage(settings).warning
+        #expect((warning != nil) == isOpen)
+        #expect(warning.map { $0.contains(endpoint) && !$0.contains(Self.secret) && !$0.contains("AKIA") } ?? true)
+    }
+
     @Test func aPutSaysAllThatIsToBeSaid() throws {
         let setup = try setup(.status(200), prefix: "my prefix")
         let bytes = pattern(300_000)
