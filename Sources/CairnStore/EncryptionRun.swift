@@ -28,29 +28,43 @@ extension Custody {
     /// What the newest traces name counts for the log as a whole. If they stand in the segment, they are written down
     /// once more, where they can be read.
     private func repeatTraces(of seal: Seal) throws(StoreError) {
-        let log = log
-        let sequences = seal.firstSequence..<seal.endSequence
+        let (log, sequences) = (log, seal.firstSequence..<seal.endSequence)
         for kind in [Trace.Kind.pruned, .archived] {
-            var hidden: SequenceRanges?
+            var newest: (event: UInt64, trace: Trace)?
             try scanning { () throws(ReadError) in
                 try log.forEachTrace(kind) { event, trace in
-                    switch trace {
-                    case .pruned(let all), .archived(let all): hidden = sequences.contains(event) ? all : nil
-                    case .redacted: break
-                    }
+                    newest = (event, trace)
                     return .stop
                 }
             }
-            guard let hidden else { continue }
+            guard let newest, sequences.contains(newest.event) else { continue }
+            let all: SequenceRanges
+            switch newest.trace {
+            case .pruned(let pruned): all = pruned
+            case .archived: all = try stillArchived()
+            case .redacted: continue
+            }
             _ = try recorder.record([
                 OwnEvent.line(
                     action: kind.rawValue,
                     details: [
-                        "sequences": .ranges(hidden),
+                        "sequences": .ranges(all),
                         "message": .text(
                             "said again, as the segment that begins with event \(seal.firstSequence) is encrypted"),
                     ])
             ])
         }
+    }
+
+    /// Segments that are in the archive as they are now: without those of which events were erased since.
+    private func stillArchived() throws(StoreError) -> SequenceRanges {
+        let log = log
+        let (archived, erased) = try scanning { () throws(ReadError) in try log.archived() }
+        var all = SequenceRanges()
+        for (_, seal) in try sealed() {
+            let own = seal.firstSequence..<seal.endSequence
+            if archived.contains(own), erased.clamped(to: own).isEmpty { all.insert(own) }
+        }
+        return all
     }
 }

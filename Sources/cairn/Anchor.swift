@@ -20,7 +20,7 @@ struct AnchorCommand: ParsableCommand {
 
             EXAMPLES
               cairn anchor --to /mnt/other-host/checkpoint
-              cairn anchor --to s3://audit-archive/prod --lock compliance:7y
+              cairn anchor --to s3://audit-archive/prod --lock compliance:2557d
               cairn anchor --to https://witness.example --witness 'witness.example+1b2c3d4e+BA…' --output cosigned
               cairn anchor --to-command 'mail -s "checkpoint of $CAIRN_ORIGIN" auditor@example.org'
               cairn verify --checkpoint /mnt/other-host/checkpoint
@@ -52,8 +52,9 @@ struct AnchorCommand: ParsableCommand {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "Have the bucket keep the checkpoint so long (Object Lock): governance:30d or compliance:7y.",
-            valueName: "mode:time"))
+            "Have the bucket keep the checkpoint so long (Object Lock): governance:30d or compliance:2557d.",
+            valueName: "mode:time"),
+        transform: LockOption.init)
     var lock: LockOption?
 
     @Option(name: .long, help: ArgumentHelp("File with credentials for S3.", valueName: "file"))
@@ -127,7 +128,7 @@ struct AnchorCommand: ParsableCommand {
             return try WitnessAnchor(to, key: key, directory, known: known ?? 0)
         }
         guard isBucket else { return FileAnchor(to.hasPrefix("file://") ? String(to.dropFirst(7)) : to) }
-        let storage = try ArchiveLocation(to).open(creating: false, credentialsFile: credentials)
+        let storage = try ArchiveLocation(to).openTelling(creating: false, credentialsFile: credentials)
         return BucketAnchor(
             storage,
             lock: lock.map { ObjectLock($0.mode, until: Time(nanoseconds: WallClock.now.nanoseconds &+ $0.duration)) })

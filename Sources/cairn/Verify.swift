@@ -86,7 +86,8 @@ struct Verify: ParsableCommand {
         let check = try ArchiveCheck(storage, layout)
         var options = try options(key: key)
         options.isArchive = true
-        return check.completed(try Verifier(LogDirectory(check.files), options: options).run())
+        let directory = LogDirectory(check.files, identities: try source.identity.identities())
+        return check.completed(try Verifier(directory, options: options).run())
     }
 
     /// What `body` finds, and the nanoseconds that it takes.
