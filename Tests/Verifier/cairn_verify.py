@@ -4,7 +4,7 @@
 Written from the format article (Format.md, version 1), C2SP signed-note and tlog-checkpoint, RFC 6962 and RFC 9162
 alone, and sharing no code with Cairn. It reads a log and never writes. It favours being read over being fast.
 
-    python3 cairn_verify.py DIR [--key GENESIS_VKEY] [--checkpoint FILE] [--json]
+    python3 cairn_verify.py DIR [--key GENESIS_VKEY] [--checkpoint FILE] [--identity FILE] [--json]
     python3 cairn_verify.py check-proof FILE --key VKEY [--witness VKEY]... [--quorum N]
 
 Exit status: 0 VERIFIED, 1 any other verdict, 64 wrong usage, 65 a file that is no proof, 66 no such input.
@@ -16,6 +16,7 @@ import argparse
 import base64
 import datetime
 import hashlib
+import hmac
 import json
 import os
 import re
@@ -27,9 +28,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 # By gravity: the verdict on a log is the gravest of its findings.
 VERDICTS = ("VERIFIED", "INDEX-DAMAGED", "UNVERIFIABLE", "UNSEALED", "TRUNCATED-OR-STALE", "TAMPERED")
@@ -844,6 +849,77 @@ def least_and_greatest(values) -> list[int]:
     return [min(values), max(values)]
 
 
+# ---------------------------------------------------------------- encryption at rest (C2SP age, X25519 recipients)
+
+AGE_CHUNK, AGE_TAG, AGE_HEADER_LIMIT = 64 << 10, 16, 64 << 10
+BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def age_identities(text: str) -> list[bytes]:
+    """The private keys of a file as age-keygen writes it."""
+    keys = []
+    for line in text.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        words = [BECH32.index(character) for character in line.lower().split("1", 1)[1][:-6]]
+        bits = "".join(f"{word:05b}" for word in words)
+        keys.append(bytes(int(bits[at:at + 8], 2) for at in range(0, 256, 8)))
+    return keys
+
+
+class AgeFile:
+    """An age file of version 1. Raises Damage where it is not whole, as far as that shows without a key."""
+
+    def __init__(self, data: bytes):
+        match = re.match(rb"age-encryption\.org/v1\n((?:-> .+\n(?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63}\n)+)"
+                         rb"--- ([A-Za-z0-9+/]{43})\n", data[:AGE_HEADER_LIMIT])
+        if not match:
+            raise Damage("no header of an age file")
+        self.stanzas = re.findall(rb"-> ([^\n]+)\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{0,63})\n", match[1])
+        self.signed, self.mac = data[:match.end() - 45], base64.b64decode(match[2] + b"=")
+        rest = data[match.end():]
+        self.nonce, sealed = rest[:16], rest[16:]
+        self.chunks = [sealed[at:at + AGE_CHUNK + AGE_TAG] for at in range(0, len(sealed), AGE_CHUNK + AGE_TAG)]
+        if not self.chunks or len(self.chunks[-1]) < AGE_TAG + (len(self.chunks) > 1):
+            raise Damage("the age file is cut off")
+
+    def decrypt(self, identities: list[bytes]) -> bytes | None:
+        """None if it is for others."""
+        for words, body in self.stanzas:
+            kind, *arguments = words.split(b" ")
+            if kind == b"X25519":
+                for identity in identities:
+                    key = self.file_key(identity, base64.b64decode(arguments[0] + b"="), base64.b64decode(body + b"="))
+                    if key:
+                        return self.plaintext(key)
+        return None
+
+    @staticmethod
+    def derive(key: bytes, salt: bytes, info: bytes) -> bytes:
+        return HKDF(SHA256(), 32, salt, info).derive(key)
+
+    @staticmethod
+    def file_key(identity: bytes, share: bytes, wrapped: bytes) -> bytes | None:
+        private = X25519PrivateKey.from_private_bytes(identity)
+        try:
+            secret = private.exchange(X25519PublicKey.from_public_bytes(share))
+            own = private.public_key().public_bytes_raw()
+            key = AgeFile.derive(secret, share + own, b"age-encryption.org/v1/X25519")
+            return ChaCha20Poly1305(key).decrypt(bytes(12), wrapped, None)
+        except (InvalidTag, ValueError):
+            return None
+
+    def plaintext(self, key: bytes) -> bytes:
+        if hmac.digest(self.derive(key, b"", b"header"), self.signed, "sha256") != self.mac:
+            raise Damage("the header of the age file was changed")
+        cipher, last = ChaCha20Poly1305(self.derive(key, self.nonce, b"payload")), len(self.chunks) - 1
+        try:
+            return b"".join(cipher.decrypt(number.to_bytes(11, "big") + bytes([number == last]), chunk, None)
+                            for number, chunk in enumerate(self.chunks))
+        except InvalidTag:
+            raise Damage("a chunk of the age file does not match its tag") from None
+
+
 class Segment:
     """What the good members at the start of a data file hold. `read` raises at the first member that is not good."""
 
@@ -1032,8 +1108,8 @@ def contradicts_itself(seal: re.Match, next_key: Key) -> bool:
 
 
 class LogVerifier:
-    def __init__(self, directory: Path):
-        self.directory = directory
+    def __init__(self, directory: Path, identities: list[bytes] | None = None):
+        self.directory, self.identities = directory, identities or []
         self.findings, self.notes = [], []
         self.seals: dict[int, bytes] = {}  # leaves of the outer log by segment number
         self.links: list[Link] = []  # one for each segment that was met
@@ -1041,6 +1117,7 @@ class LogVerifier:
         self.events, self.segments, self.ranges, self.last_received = 0, 0, [], -(2**63)
         self.erased: list[tuple[int, int, Erased]] = []  # segment number, sequence number, what stands there
         self.missing: list[Missing] = []
+        self.hidden: list[Missing] = []  # encrypted for others
         self.traces: dict[int, Trace] = {}  # those that are signed, by sequence number
         self.head_text: re.Match | None = None
         self.head_is_signed = False
@@ -1101,7 +1178,7 @@ class LogVerifier:
             before = now
             head, checkpoint = read(self.directory / "head"), read(self.directory / "checkpoint")
             names = read(self.directory / "segments", os.listdir) or []
-            now = (head, checkpoint, {name for name in names if re.fullmatch(r"[0-9]{20}\.(ndjson\.gz|seal)", name)})
+            now = (head, checkpoint, {name for name in names if re.fullmatch(r"[0-9]{20}\.(ndjson\.gz(\.age)?|seal)", name)})
         self.head, self.checkpoint, self.names = now
         self.torn = sorted(name for name in names if re.match(r"[0-9]{20}\.ndjson\.gz\.torn-", name))
         self.firsts = sorted({int(name[:20]) for name in self.names})
@@ -1137,8 +1214,16 @@ class LogVerifier:
     def verify_segment(self, first: int, link: Link) -> Link:
         """Verifies the files of one segment and returns what it says of the next."""
         stem = self.directory / "segments" / f"{first:020}"
-        data, seal_data = ((read(stem.with_suffix(suffix)) if stem.name + suffix in self.names else None)
-                           for suffix in (".ndjson.gz", ".seal"))
+        data, encrypted, seal_data = ((read(stem.with_suffix(suffix)) if stem.name + suffix in self.names else None)
+                                      for suffix in (".ndjson.gz", ".ndjson.gz.age", ".seal"))
+        # Where a part is there under both names, the plain one counts.
+        is_hidden, broken = False, None
+        if data is None and encrypted is not None:
+            try:
+                data = AgeFile(encrypted).decrypt(self.identities)
+                is_hidden = data is None
+            except Damage as damage:
+                broken = damage
         if link.first is not None and first < link.first:
             self.find("TAMPERED", f"a segment begins at {first}, inside the one before it", first)
             return link
@@ -1168,9 +1253,14 @@ class LogVerifier:
         # Sealed over no events, because nothing in the file was readable: the seal says nothing about the file.
         if not is_corrupted or seal["count"] != "0":
             before = len(self.findings)
-            self.verify_data(data, segment, link, seal, is_active)
+            if broken:
+                self.find("TAMPERED", str(broken), first, number)
+            elif is_hidden:
+                self.leave_hidden(stem, link, seal)
+            else:
+                self.verify_data(data, segment, link, seal, is_active)
             if len(self.findings) == before and seal and segment.footer and not is_corrupted:
-                self.verify_index([read(stem.with_suffix(end)) for end in (".index", ".index.next")], segment, number)
+                self.verify_index([self.read_index(stem, end) for end in (".index", ".index.next")], segment, number)
         is_whole = data is not None and all(one["verdict"] == "INDEX-DAMAGED" for one in self.findings[before:])
         if is_whole and seal:
             self.traces |= {trace.seq: trace for trace in segment.traces}
@@ -1185,6 +1275,26 @@ class LogVerifier:
                 message = f"the segment ends before {segment.next}, and the next begins with {following}"
                 self.find("TAMPERED", message, min(following, segment.next), number)
         return after
+
+    def leave_hidden(self, stem: Path, link: Link, seal: re.Match | None) -> None:
+        """The data is encrypted for others: all that can be said is that it is there."""
+        if not seal:
+            self.find("UNVERIFIABLE", "the data is encrypted, and no good seal vouches for it", link.first, link.number)
+            return
+        self.hidden.append(Missing(link.number, link.first, link.first + int(seal["count"]) - 1))
+        names = [stem.with_suffix(end) for end in (".index", ".index.age")]
+        if seal["reason"] != "corruption" and not any(name.exists() for name in names):
+            self.find("INDEX-DAMAGED", "the index is missing", None, link.number)
+
+    def read_index(self, stem: Path, end: str) -> bytes | None:
+        data = read(stem.with_suffix(end))
+        if data is not None:
+            return data
+        data = read(stem.with_suffix(end + ".age"))
+        try:
+            return data if data is None else AgeFile(data).decrypt(self.identities)
+        except Damage:
+            return b""
 
     def end_segment(self, segment: Segment, number: int) -> None:
         self.events += segment.count
@@ -1363,10 +1473,13 @@ class LogVerifier:
             if self.may_be_gone(one.first, one.last):
                 pruned.append(one)
             else:
-                self.find("TAMPERED", "the data file is missing, and no event says that it was pruned", one.first,
+                verdict = "UNVERIFIABLE" if any(hidden.first > one.first for hidden in self.hidden) else "TAMPERED"
+                self.find(verdict, "the data file is missing, and no event says that it was pruned", one.first,
                           one.number)
         for run in neighbours(pruned, lambda before, after: before.number + 1 == after.number):
             self.note("PRUNED", f"events {run[0].first} to {run[-1].last} were removed by a policy", run[0].number)
+        for run in neighbours(self.hidden, lambda before, after: before.number + 1 == after.number):
+            self.note("ENCRYPTED", f"events {run[0].first} to {run[-1].last} are encrypted for others", run[0].number)
 
     def account_for_erased(self) -> None:
         """Erased events must be named by the trace that their lines name, unless they may be gone altogether."""
@@ -1379,8 +1492,9 @@ class LogVerifier:
                     and (trace.by, trace.reason) == (erased.by, erased.reason):
                 self.note("REDACTED", f"events {first} to {last} were erased: {erased}", number)
             else:
-                self.find("TAMPERED", f"events {first} to {last} were erased, and no event {erased.event} says so",
-                          first, number)
+                is_hidden = any(one.first <= erased.event <= one.last for one in self.hidden)
+                self.find("UNVERIFIABLE" if is_hidden else "TAMPERED",
+                          f"events {first} to {last} were erased, and no event {erased.event} says so", first, number)
 
     def verify_checkpoint(self, what: str, data: bytes | None, link: Link, end: int, least_size: int) -> None:
         if data is None:
@@ -1618,6 +1732,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("directory", metavar="DIR", type=Path, help="the directory of the log")
     parser.add_argument("--key", metavar="GENESIS_VKEY", help="the key that the log must have been started with")
     parser.add_argument("--checkpoint", metavar="FILE", type=Path, help="an older checkpoint that the log must extend")
+    parser.add_argument("--identity", metavar="FILE", type=Path, help="age identities that open encrypted segments")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON object")
     options = parser.parse_args(arguments)
     sys.setrecursionlimit(4_000)  # for deeply nested events
@@ -1627,10 +1742,11 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--key: {error}")
     try:
         older = options.checkpoint.read_bytes() if options.checkpoint else None
+        identities = age_identities(options.identity.read_text()) if options.identity else []
         next(options.directory.iterdir(), None)
     except OSError as error:
         parser.exit(66, f"{parser.prog}: {error}\n")
-    report = LogVerifier(options.directory).verify(key, older)
+    report = LogVerifier(options.directory, identities).verify(key, older)
     if options.json:
         print(json.dumps(report))
     else:
