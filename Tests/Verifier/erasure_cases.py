@@ -24,16 +24,15 @@ class Case:
     verdict: str
     seq: int | None = None
     notes: tuple = ()
-    differs: str = ""  # why `cairn verify` does not agree yet
 
 
 CASES: list[Case] = []
 
 
-def case(name, verdict, seq=None, *notes, differs="", **options):
+def case(name, verdict, seq=None, *notes, **options):
     """Registers a function that changes a log, which `log` makes with the options."""
     def register(change):
-        CASES.append(Case(name, lambda directory: change(log(directory, **options)), verdict, seq, notes, differs))
+        CASES.append(Case(name, lambda directory: change(log(directory, **options)), verdict, seq, notes))
         return change
     return register
 
@@ -384,10 +383,6 @@ for name, changes, verdict in (
         erase(writer, 2, 3, 4).write(**changes)
 
 
-KEPT = "it takes an erased event whose salt is still there"
-EXTRA = "it takes salts of events that are not there"
-
-
 def key_row(segment, group=0):
     return 0, group, [group_key(segment.salt_key, group)]
 
@@ -396,28 +391,28 @@ def intact(segment, seq):
     return salt_of(group_key(segment.salt_key, 0), seq)
 
 
-for name, rows, expected, differs in (
-        ("in two members", lambda one, salts: [(1, 0, salts[:3]), (1, 3, salts[3:])], None, ""),
-        ("in seven members", lambda one, salts: [(1, at, salts[at:at + 1]) for at in range(7)], None, ""),
-        ("missing", lambda one, salts: [], 0, ""), ("of another kind", lambda one, salts: [(2, 0, salts)], 0, ""),
-        ("short of the last", lambda one, salts: [(1, 0, salts[:-1])], 0, ""),
-        ("short of the first", lambda one, salts: [(1, 1, salts[1:])], 0, ""),
-        ("with a gap", lambda one, salts: [(1, 0, salts[:3]), (1, 4, salts[4:])], 0, ""),
-        ("there twice", lambda one, salts: [(1, 0, salts)] * 2, 0, ""),
-        ("in another order", lambda one, salts: [(1, 3, salts[3:]), (1, 0, salts[:3])], 0, ""),
-        ("behind the group's key", lambda one, salts: [key_row(one), (1, 0, salts)], 0, ""),
-        ("before the group's key", lambda one, salts: [(1, 0, salts), key_row(one)], 0, ""),
-        ("before the next group's key", lambda one, salts: [(1, 0, salts), key_row(one, 1)], 0, ""),
-        ("those of the events, and one more", lambda one, salts: [(1, 0, [*salts, b"x" * 16])], 0, EXTRA),
-        ("destroyed of one more event", lambda one, salts: [(1, 0, [bytes(16), *salts[1:]])], 0, ""),
-        ("not destroyed", lambda one, salts: [key_row(one)], 0, KEPT),
-        ("listed and not destroyed", lambda one, salts: [(1, 0, [intact(one, seq) for seq in range(7)])], 0, KEPT),
+for name, rows, expected in (
+        ("in two members", lambda one, salts: [(1, 0, salts[:3]), (1, 3, salts[3:])], None),
+        ("in seven members", lambda one, salts: [(1, at, salts[at:at + 1]) for at in range(7)], None),
+        ("missing", lambda one, salts: [], 0), ("of another kind", lambda one, salts: [(2, 0, salts)], 0),
+        ("short of the last", lambda one, salts: [(1, 0, salts[:-1])], 0),
+        ("short of the first", lambda one, salts: [(1, 1, salts[1:])], 0),
+        ("with a gap", lambda one, salts: [(1, 0, salts[:3]), (1, 4, salts[4:])], 0),
+        ("there twice", lambda one, salts: [(1, 0, salts)] * 2, 0),
+        ("in another order", lambda one, salts: [(1, 3, salts[3:]), (1, 0, salts[:3])], 0),
+        ("behind the group's key", lambda one, salts: [key_row(one), (1, 0, salts)], 0),
+        ("before the group's key", lambda one, salts: [(1, 0, salts), key_row(one)], 0),
+        ("before the next group's key", lambda one, salts: [(1, 0, salts), key_row(one, 1)], 0),
+        ("those of the events, and one more", lambda one, salts: [(1, 0, [*salts, b"x" * 16])], 0),
+        ("destroyed of one more event", lambda one, salts: [(1, 0, [bytes(16), *salts[1:]])], 0),
+        ("not destroyed", lambda one, salts: [key_row(one)], 0),
+        ("listed and not destroyed", lambda one, salts: [(1, 0, [intact(one, seq) for seq in range(7)])], 0),
         ("destroyed but for one",
-         lambda one, salts: [(1, 0, [*salts[:4], intact(one, 4), *salts[5:]])], 3, KEPT),
-        ("overwritten with something", lambda one, salts: [(1, 0, [*salts[:4], b"x" * 16, *salts[5:]])], 3, KEPT)):
+         lambda one, salts: [(1, 0, [*salts[:4], intact(one, 4), *salts[5:]])], 3),
+        ("overwritten with something", lambda one, salts: [(1, 0, [*salts[:4], b"x" * 16, *salts[5:]])], 3)):
     notes = [REDACTED] if expected in (None, 3) else []
 
-    @case(f"the salts are {name}", "VERIFIED" if expected is None else "TAMPERED", expected, *notes, differs=differs)
+    @case(f"the salts are {name}", "VERIFIED" if expected is None else "TAMPERED", expected, *notes)
     def _(writer, rows=rows):
         segment = erase(writer, 2, 3, 4)
         segment.write(rows=rows(segment, segment.salts))
@@ -571,7 +566,6 @@ for name, index, following, verdict in (
 
 # ---------------------------------------------------------------- clocks that step back
 
-CLOCK = "it takes the time of creation, though receive times begin before it"
 
 
 def clocked(step, *erased, is_after_creation=False):
@@ -599,12 +593,10 @@ def clocked(step, *erased, is_after_creation=False):
 
 for step in (-10**9, 0, 2_000_000, 10**12):
     for erased in ((7,), (8,), (7, 8, 9), (7, 8, 9, 10), (7, 8, 9, 10, 11)):
-        # A segment created within its first events' time is the same to a verifier that takes the later time.
-        differs = CLOCK if step == 10**12 or step == 2_000_000 and erased != (8,) else ""
         CASES.append(Case(f"{erased} erased, the segment created {step} ns late", clocked(step, *erased), "VERIFIED",
-                          None, (("REDACTED", 1),), differs))
+                          None, (("REDACTED", 1),)))
 CASES.append(Case("erased with the time of creation, which is later than the next event's", clocked(
-    10**12, 7, is_after_creation=True), "TAMPERED", 7, (), CLOCK))
+    10**12, 7, is_after_creation=True), "TAMPERED", 7))
 
 
 # ---------------------------------------------------------------- pruned segments
@@ -627,7 +619,6 @@ def prune_case(name, verdict, seq=None, *notes, gone=(7,), sequences=((7, 11),),
 
 
 PRUNED = ("PRUNED", 1)
-TWO = "it takes several traces together"
 prune_case("pruned", "VERIFIED", None, PRUNED)
 prune_case("pruned, and the trace says more", "VERIFIED", None, PRUNED, sequences=[(0, 15)])
 prune_case("pruned, and the trace says less", "TAMPERED", 7, sequences=[(7, 10)])
@@ -639,7 +630,7 @@ prune_case("two segments apart pruned", "VERIFIED", None, ("PRUNED", 0), ("PRUNE
 prune_case("all sealed segments pruned", "VERIFIED", None, ("PRUNED", 0), gone=(0, 7, 12), sequences=[(0, 17)])
 prune_case("three segments pruned, one not named", "TAMPERED", 12, ("PRUNED", 0), gone=(0, 7, 12), sequences=[(0, 11)])
 prune_case("nothing pruned though a trace says so", "VERIFIED", None, gone=())
-prune_case("two traces for one segment", "TAMPERED", 7, sequences=[(7, 9)], differs=TWO, then=lambda writer: (
+prune_case("two traces for one segment", "TAMPERED", 7, sequences=[(7, 9)], then=lambda writer: (
     writer.own("log.pruned", sequences=[(10, 11)]), writer.head()))
 prune_case("pruned by a trace that a later one repeats", "VERIFIED", None, PRUNED, then=lambda writer: (
     writer.own("log.pruned", sequences=[(0, 11)]), writer.head()))
@@ -672,22 +663,21 @@ def _(writer):
     prune(writer, 7)
 
 
-OTHER_MODULE = "it takes an own event of any module"
 TRACE = b'"action":"log.pruned","module":"system","details":{"sequences":[[7,11]]}}'
-for line, expected, differs in (
-        (b'{"_own":true,' + TRACE, "VERIFIED", ""), (b'{"_own":true,"_invalid":["status"],' + TRACE, "VERIFIED", ""),
-        (b'{"_own":true,' + TRACE.replace(b"pruned", b"\\u0070runed"), "VERIFIED", ""),
-        (b'{"_own":true,' + TRACE.replace(b"[7,11]", b" [ 7 , 11 ] "), "VERIFIED", ""),
-        (b'{"_own":true,' + TRACE.replace(b"system", b"auth"), "TAMPERED", OTHER_MODULE),
-        (b"{" + TRACE, "TAMPERED", ""), (b'{"_own":false,' + TRACE, "TAMPERED", ""),
-        (b'{"_own": true,' + TRACE, "TAMPERED", ""), (b'{ "_own":true,' + TRACE, "TAMPERED", ""),
-        (b'{"_invalid":["status"],"_own":true,' + TRACE, "TAMPERED", ""),
-        (b'{"details":{"_own":true},' + TRACE.replace(b"details", b"detail"), "TAMPERED", ""),
-        (b'{"_own":true,' + TRACE.replace(b"log.pruned", b"log.redacted"), "TAMPERED", ""),
-        (b'{"_own":true,' + TRACE.replace(b"log.pruned", b"segment.archived"), "TAMPERED", ""),
-        (b'{"_own":true,' + TRACE.replace(b'{"sequences":[[7,11]]}', b'[[7,11]]'), "TAMPERED", "")):
+for line, expected in (
+        (b'{"_own":true,' + TRACE, "VERIFIED"), (b'{"_own":true,"_invalid":["status"],' + TRACE, "VERIFIED"),
+        (b'{"_own":true,' + TRACE.replace(b"pruned", b"\\u0070runed"), "VERIFIED"),
+        (b'{"_own":true,' + TRACE.replace(b"[7,11]", b" [ 7 , 11 ] "), "VERIFIED"),
+        (b'{"_own":true,' + TRACE.replace(b"system", b"auth"), "TAMPERED"),
+        (b"{" + TRACE, "TAMPERED"), (b'{"_own":false,' + TRACE, "TAMPERED"),
+        (b'{"_own": true,' + TRACE, "TAMPERED"), (b'{ "_own":true,' + TRACE, "TAMPERED"),
+        (b'{"_invalid":["status"],"_own":true,' + TRACE, "TAMPERED"),
+        (b'{"details":{"_own":true},' + TRACE.replace(b"details", b"detail"), "TAMPERED"),
+        (b'{"_own":true,' + TRACE.replace(b"log.pruned", b"log.redacted"), "TAMPERED"),
+        (b'{"_own":true,' + TRACE.replace(b"log.pruned", b"segment.archived"), "TAMPERED"),
+        (b'{"_own":true,' + TRACE.replace(b'{"sequences":[[7,11]]}', b'[[7,11]]'), "TAMPERED")):
     @case(f"pruned by {line.decode()}", expected, None if expected == "VERIFIED" else 7,
-          *([PRUNED] if expected == "VERIFIED" else []), differs=differs)
+          *([PRUNED] if expected == "VERIFIED" else []))
     def _(writer, line=line):
         prune(writer, 7)
         writer.append(line)
