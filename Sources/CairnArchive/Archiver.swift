@@ -168,11 +168,37 @@ package struct Archiver {
             generation += 1
             superseded += [data.key] + (earlier?.index.map { [$0.key] } ?? [])
         }
+        let named = Set([earlier?.data?.key].compactMap { $0 } + superseded)
+        let left = try leftovers(of: checked, seal, &generation).filter { !named.contains($0) }
+        superseded += left
         var manifest = try put(checked, segment, seal, generation: generation)
         manifest.superseded = superseded
         try putManifest(manifest, onlyIfAbsent: earlier == nil)
         outcome.bytes += checked.size
+        if !left.isEmpty { try removeSuperseded(&manifest) }
         return manifest
+    }
+
+    /// Copies that runs have left which were cut off before their manifest: of the segment as it was before events of it
+    /// were redacted, or before it was encrypted. Where versions are kept, to put another in its place would leave it
+    /// there: so its place is passed over, and it is removed like others.
+    ///
+    /// - Parameter generation: is moved on to the first whose place is free, or holds the file already.
+    private func leftovers(
+        of checked: Checked, _ seal: Seal, _ generation: inout Int
+    ) throws(ArchiveError) -> [String] {
+        var left: [String] = []
+        while true {
+            let plain = layout.data(seal, generation: generation)
+            let index = layout.index(seal.firstSequence, generation: generation)
+            if checked.isEncrypted, try storage.size(plain) != nil { left += [plain, index] }
+            let ending = checked.isEncrypted ? FileNames.encrypted : ""
+            guard checked.lastTrace != nil || checked.isEncrypted, let status = try storage.head(plain + ending),
+                status.sha256 != checked.sha256
+            else { return left }
+            left += [plain + ending, index + ending]
+            generation += 1
+        }
     }
 
     /// Whether what says what was erased from a segment is sealed, too.
@@ -299,7 +325,9 @@ package struct Archiver {
 
     /// Reads the whole segment: what does not verify here must not be what is left once the local copy is gone. Of one
     /// that is encrypted for others all that can be known is that its files are whole.
-    private func check(_ segment: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
+    private func check(_ listed: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
+        // It may have been encrypted since.
+        let segment = try directory.segment(listed.firstSequence) ?? listed
         guard segment.isEncrypted else { return try checkContents(segment, seal) }
         var lastTrace: UInt64?
         do {

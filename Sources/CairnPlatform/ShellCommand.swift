@@ -40,12 +40,22 @@ package enum ShellCommand {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+        // What this process ignores or blocks is its own affair.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (all, none) = (sigset_t(), sigset_t())
+        sigfillset(&all)
+        sigemptyset(&none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
         let arguments = copies(["/bin/sh", "-c", command])
         defer { arguments.forEach { free($0) } }
         let variables = copies(variables(environment))
         defer { variables.forEach { free($0) } }
         var process: pid_t = 0
-        let result = posix_spawn(&process, "/bin/sh", &actions, nil, arguments, variables)
+        let result = posix_spawn(&process, "/bin/sh", &actions, &attributes, arguments, variables)
         guard result == 0 else { throw IOFailure(operation: "posix_spawn", path: "/bin/sh", code: result) }
         return process
     }

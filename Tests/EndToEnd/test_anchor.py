@@ -36,6 +36,7 @@ class Log:
         cairn("init", "-D", self.path)
         self.origin = (self.path / "origin").read_text()
         self.key = re.search(r"^log (\S+)$", self.origin, re.MULTILINE).group(1)
+        self.name = self.key.split("+")[0]
         self.genesis = re.search(r"^genesis (\S+)$", self.origin, re.MULTILINE).group(1)
 
     def start(self) -> None:
@@ -118,7 +119,7 @@ def test_what_the_witness_has_cosigned_is_learned(log, witness):
     log.anchor("--to", witness.address, "--witness", witness.vkey)
     # First a question from nothing, then, told where the witness stands, from there.
     assert [body.split(b"\n")[0] for body in witness.requests] == [b"old 0", b"old 0", b"old 3"]
-    assert witness.latest[log.key.rsplit("+", 2)[0]][0] == 5
+    assert witness.latest[log.name][0] == 5
 
 
 def test_a_second_history_is_refused(log, witness, tmp_path):
@@ -142,13 +143,13 @@ def test_a_second_history_is_refused(log, witness, tmp_path):
     said = log.anchor("--to", witness.address, "--witness", witness.vkey, status=1).stderr
     assert "another history" in said, said
     assert log.verify(status=1)["verdict"] == "TAMPERED"
-    assert witness.latest[log.key.rsplit("+", 2)[0]][0] == 3
+    assert witness.latest[log.name][0] == 3
 
 
 def test_a_witness_that_does_not_know_the_log(log, witness):
     log.grow(1)
     assert "does not know" in log.anchor("--to", witness.address, "--witness", witness.vkey, status=77).stderr
-    witness.trust(witness.vkey.replace(witness.name, log.key.rsplit("+", 2)[0]))
+    witness.trust(witness.vkey.replace(witness.name, log.name))
     assert "another key" in log.anchor("--to", witness.address, "--witness", witness.vkey, status=77).stderr
     assert not list(log.state.rglob("*.anchor"))
 
@@ -177,7 +178,7 @@ def test_a_command_is_given_the_checkpoint(log, tmp_path):
     target = tmp_path / "mailed"
     log.anchor("--to-command", f'cat > {target}; echo "$CAIRN_ORIGIN" > {target}.origin')
     assert target.read_bytes() == (log.path / "checkpoint").read_bytes()
-    assert Path(f"{target}.origin").read_text().strip() == log.key.rsplit("+", 2)[0]
+    assert Path(f"{target}.origin").read_text().strip() == log.name
     assert log.verify()["anchored_through"] is not None
     shutil.rmtree(log.state)
     said = log.anchor("--to-command", "exit 3", status=69).stderr

@@ -69,7 +69,7 @@ class Witness:
         return f"{self.name}+{self.id.hex()}+{base64.b64encode(self.public).decode()}"
 
     def trust(self, vkey: str) -> None:
-        name, _, key = vkey.rsplit("+", 2)
+        name, _, key = vkey.split("+", 2)
         self.logs[name] = base64.b64decode(key)
 
     def add_checkpoint(self, body: bytes) -> tuple[int, str, bytes]:
