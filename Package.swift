@@ -129,7 +129,7 @@ let package = Package(
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
         .testTarget(name: "CairnCommandTests", dependencies: ["cairn"], swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["cairnd", "CairnReader"], swiftSettings: settings),
+            name: "EndToEndTests", dependencies: ["cairn", "cairnd", "CairnReader"], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -203,6 +203,8 @@ package struct SegmentBuilder {
         let leaf = leaf(of: nextSequence, range)
         let time = facts.time ?? received
         moduleCounts[Int(facts.module)] += 1
+        // Not that of an erased event, which may be the time of creation, behind the times of those that follow it.
+        if firstReceived == nil { firstReceived = received }
         index.append(facts, time: time, received: received, tokens: tokens)
         add(leaf, time: time, received: received)
         return leaf
@@ -221,7 +223,6 @@ package struct SegmentBuilder {
         block.leastTime = min(block.leastTime, time)
         block.greatestTime = max(block.greatestTime, time)
         open = block
-        if firstReceived == nil { firstReceived = received }
         lastReceived = received
         leastTime = min(leastTime, time)
         greatestTime = max(greatestTime, time)

@@ -32,11 +32,12 @@ package final class PosixFileSystem: FileSystem {
     }
 
     package func list(_ directory: String) throws(IOFailure) -> [String] {
-        let number = try openDirectory(directory, for: "opendir")
-        guard let names = kernel.names(consuming: number) else {
-            throw IOFailure(operation: "readdir", path: shown(directory), code: errno)
+        while true {
+            let number = try openDirectory(directory, for: "opendir")
+            if let names = kernel.names(consuming: number) { return names.filter { $0 != "." && $0 != ".." }.sorted() }
+            // The descriptor is gone: what a signal has interrupted is begun anew.
+            guard errno == EINTR else { throw IOFailure(operation: "readdir", path: shown(directory), code: errno) }
         }
-        return names.filter { $0 != "." && $0 != ".." }.sorted()
     }
 
     package func createDirectory(_ path: String, mode: UInt32) throws(IOFailure) {

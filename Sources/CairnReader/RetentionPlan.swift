@@ -60,8 +60,11 @@ package struct RetentionPlan: Sendable, Equatable {
             guard segment.isSealed, segment.hasData, let seal = try log.directory.seal(segment) else { continue }
             entries.append(planner.entry(seal, log.directory.index(segment), bytes: bytes))
         }
-        try keepAccounts(log)
-        limitSize(policy, planner)
+        let isTooLarge = policy.maximumBytes.map { self.bytes > $0 } ?? false
+        guard isTooLarge || entries.contains(where: { $0.action == .delete }) else { return }
+        let accounts = try Accounts(log)
+        keep(accounts)
+        limitSize(policy, planner, accounts)
     }
 
     private static func size(
@@ -77,36 +80,49 @@ package struct RetentionPlan: Sendable, Equatable {
 
     /// A segment that says why events of another are missing stays as long as that one, and the newest that names what
     /// is in the archive stays until there is a newer one.
-    private mutating func keepAccounts(_ log: AuditLog) throws(ReadError) {
-        guard entries.contains(where: { $0.action == .delete }) else { return }
-        var redactions: [(event: UInt64, sequences: SequenceRanges)] = []
-        try log.forEachTrace(.redacted) { event, trace in
-            if case .redacted(let redacted) = trace { redactions.append((event, redacted.sequences)) }
-            return .next
+    private struct Accounts {
+        private var redactions: [(event: UInt64, sequences: SequenceRanges)] = []
+        private var newestArchived: UInt64?
+        /// Segments that cannot be read, by their first sequence numbers.
+        private let hidden: Set<UInt64>
+
+        init(_ log: AuditLog) throws(ReadError) {
+            var redactions: [(event: UInt64, sequences: SequenceRanges)] = []
+            try log.forEachTrace(.redacted) { event, trace in
+                if case .redacted(let redacted) = trace { redactions.append((event, redacted.sequences)) }
+                return .next
+            }
+            var newestArchived: UInt64?
+            try log.forEachTrace(.archived) { event, _ in
+                newestArchived = event
+                return .stop
+            }
+            (self.redactions, self.newestArchived) = (redactions, newestArchived)
+            hidden = try log.directory.hiddenSegments()
         }
-        var newestArchived: UInt64?
-        try log.forEachTrace(.archived) { event, _ in
-            newestArchived = event
-            return .stop
+
+        /// Why a segment must stay; nil if it need not.
+        ///
+        /// - Parameter living: the segments before it that stay. What is accounted for stands before the account.
+        func need(_ sequences: Range<UInt64>, _ living: SequenceRanges) -> String? {
+            let isAccount = redactions.contains { redaction in
+                sequences.contains(redaction.event)
+                    && redaction.sequences.ranges.contains { !living.clamped(to: $0).isEmpty }
+            }
+            if isAccount { return "says what was erased from older segments that stay" }
+            if hidden.contains(sequences.lowerBound), !living.isEmpty {
+                return "is encrypted, and may say what was erased from older segments that stay"
+            }
+            return newestArchived.map(sequences.contains) == true ? "says which segments are in the archive" : nil
         }
-        let hidden = try log.directory.hiddenSegments()
-        // In ascending order: what is accounted for stands before the account.
+    }
+
+    private mutating func keep(_ accounts: Accounts) {
         var living = SequenceRanges()
         for index in entries.indices {
-            let seal = entries[index].seal
-            let sequences = seal.firstSequence..<seal.endSequence
-            if entries[index].action == .delete {
-                let isNeeded = redactions.contains { redaction in
-                    sequences.contains(redaction.event)
-                        && redaction.sequences.ranges.contains { !living.clamped(to: $0).isEmpty }
-                }
-                if isNeeded {
-                    entries[index].keep("says what was erased from older segments that stay")
-                } else if hidden.contains(seal.firstSequence), !living.isEmpty {
-                    entries[index].keep("is encrypted, and may say what was erased from older segments that stay")
-                } else if newestArchived.map(sequences.contains) ?? false {
-                    entries[index].keep("says which segments are in the archive")
-                }
+            let sequences = entries[index].sequences
+            if entries[index].action == .delete, let reason = accounts.need(sequences, living) {
+                entries[index].keep(reason)
             }
             if entries[index].action != .delete { living.insert(sequences) }
         }
@@ -114,11 +130,18 @@ package struct RetentionPlan: Sendable, Equatable {
 
     // MARK: Size
 
-    private mutating func limitSize(_ policy: RetentionPolicy, _ planner: RetentionPlanner) {
+    private mutating func limitSize(
+        _ policy: RetentionPolicy, _ planner: RetentionPlanner, _ accounts: Accounts
+    ) {
         guard let limit = policy.maximumBytes else { return }
         var left = bytes - entries.reduce(0) { $0 + ($1.action == .delete ? $1.bytes : 0) }
-        for index in entries.indices where left > limit && entries[index].action != .delete {
-            guard planner.mayEvict(entries[index]) else { continue }
+        var living = SequenceRanges()
+        for index in entries.indices where entries[index].action != .delete {
+            let sequences = entries[index].sequences
+            guard left > limit, planner.mayEvict(entries[index]), accounts.need(sequences, living) == nil else {
+                living.insert(sequences)
+                continue
+            }
             entries[index].action = .delete
             entries[index].rule = "limit of size"
             (entries[index].expired, entries[index].expiredEvents) = ([], 0)
@@ -129,6 +152,8 @@ package struct RetentionPlan: Sendable, Equatable {
 }
 
 extension RetentionPlan.Entry {
+    fileprivate var sequences: Range<UInt64> { seal.firstSequence..<seal.endSequence }
+
     fileprivate mutating func keep(_ reason: String) {
         action = .keep
         rule = reason

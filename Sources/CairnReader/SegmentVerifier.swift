@@ -202,7 +202,8 @@ struct SegmentVerifier {
                     for line in replay.redacted { Redaction.add(line, to: &result.redactions) }
                     result.traces += replay.traces
                     result.firstReceived = replay.firstReceived
-                    result.lastReceived = replay.builder.lastReceived
+                    // Where all are erased, no time of theirs is left.
+                    result.lastReceived = replay.firstReceived.map { _ in replay.builder.lastReceived }
                     collectRoots(&replay)
                     advance(replay.goodOffset - offset)
                 }

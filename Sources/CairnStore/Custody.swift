@@ -233,11 +233,12 @@ package struct Custody: Sendable {
         return segment.hasData && !holds.holds.contains { $0.mayMatch(seal, index) }
     }
 
-    /// Leaves out segments with an event that accounts for what was erased from a segment that stays: without it the log
-    /// would not verify.
+    /// Leaves out segments with an event that accounts for what was erased from a segment that stays, as without it the
+    /// log would not verify, and the one that names what is in the archive.
     private func withoutAccounts(_ candidates: [Pruner.Candidate]) throws(StoreError) -> [Pruner.Candidate] {
         let going = candidates.map { $0.seal.firstSequence..<$0.seal.endSequence }
         var accounts: [(event: UInt64, erased: SequenceRanges)] = []
+        var newestArchived: UInt64?
         let log = log
         try scanning { () throws(ReadError) in
             try log.forEachTrace(.redacted) { event, trace in
@@ -246,6 +247,10 @@ package struct Custody: Sendable {
                 }
                 return .next
             }
+            try log.forEachTrace(.archived) { event, _ in
+                newestArchived = event
+                return .stop
+            }
         }
         let directory = log.directory
         for first in try scanning({ () throws(ReadError) in try directory.hiddenSegments() })
@@ -253,7 +258,8 @@ package struct Custody: Sendable {
             // What it says nobody here can know: that may be of any event before.
             accounts.append((first, SequenceRanges([0..<first])))
         }
-        guard !accounts.isEmpty else { return candidates }
+        let namesArchive = { (sequences: Range<UInt64>) in newestArchived.map(sequences.contains) ?? false }
+        guard !accounts.isEmpty || going.contains(where: namesArchive) else { return candidates }
         var staying = SequenceRanges()
         for (segment, seal) in try sealed() where segment.hasData {
             let sequences = seal.firstSequence..<seal.endSequence
@@ -261,9 +267,10 @@ package struct Custody: Sendable {
         }
         // An event accounts for what is before its own segment, so what stays there is known by then.
         return zip(candidates, going).sorted { $0.1.lowerBound < $1.1.lowerBound }.filter { _, sequences in
-            let isNeeded = accounts.contains { event, erased in
+            let accountsForOthers = accounts.contains { event, erased in
                 sequences.contains(event) && erased.ranges.contains { !staying.clamped(to: $0).isEmpty }
             }
+            let isNeeded = accountsForOthers || namesArchive(sequences)
             if isNeeded { staying.insert(sequences) }
             return !isNeeded
         }.map(\.0)

@@ -92,6 +92,8 @@ struct IdentityHistory {
         while reader.nextSequence < end, case .block = try reader.next(into: &lines) {
             events.beginSegment()
             try forEachLine(of: lines) { _, line throws(ReadError) in
+                // Of an erased event its key is gone, too.
+                if reader.header.isPunctured, RedactedLine.isOne(line) { return }
                 tokens.removeAll(keepingCapacity: true)
                 let event = try reading(reader.path) { () throws(FormatError) in
                     try events.read(line, tokens: &tokens)

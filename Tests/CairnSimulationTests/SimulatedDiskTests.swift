@@ -22,6 +22,20 @@ struct SimulatedDiskTests {
         }
     }
 
+    /// A signal ends a listing with its descriptor; the next one is whole.
+    @Test func aListingThatIsInterruptedIsBegunAnew() throws {
+        let (kernel, files) = try tree()
+        for name in ["a", "b"] { try files.replace(name, with: [1], mode: 0o640) }
+        let open = kernel.openDescriptors
+        for offset in [1, 2] { kernel.failLook(kernel.lookCount + offset, Fault(.interruption)) }
+        kernel.failLook(kernel.lookCount + 3, Fault(.interruption))
+        #expect(try files.list("") == ["a", "b"])
+        #expect(kernel.counts.interruptions == 3 && kernel.openDescriptors == open)
+        kernel.failLook(kernel.lookCount + 1, Fault(.error(EIO)))
+        #expect(throws: IOFailure.self) { try files.list("") }
+        #expect(kernel.openDescriptors == open)
+    }
+
     @Test func whatIsNotSyncedCanBeLostKeptOrTorn() throws {
         let (kernel, files) = try tree()
         let file = try files.create("a", mode: 0o640)

@@ -18,6 +18,26 @@ struct SimulationTests {
         #expect(report.liveVerifications > 0)
     }
 
+    /// The same for what is done to sealed segments.
+    @Test(arguments: ExhaustiveSimulation.custodyOperations)
+    func everyFaultAtEveryCallOfCustody(_ operation: CairnSimulation.Operation) throws {
+        var simulation = try ExhaustiveSimulation(after: ExhaustiveSimulation.preparation)
+        // A release needs a hold.
+        try simulation.run(operation == .release ? [.hold, .release] : [operation])
+        let report = simulation.report
+        let done: KeyPath<CustodyCounts, Int>? =
+            switch operation {
+            case .hold, .release: \.holds
+            case .redact: \.redactions
+            case .prune: \.prunings
+            case .retain: \.retentions
+            case .archive: \.archivings
+            default: nil
+            }
+        if let done { #expect(report.custody[keyPath: done] > 20) }
+        #expect(report.runs > 100 && report.recoveries > 0 && report.liveVerifications > 0)
+    }
+
     @Test func workloadsAreAllOfThem() {
         let workloads = ExhaustiveSimulation.workloads(upTo: 3)
         let count = ExhaustiveSimulation.operations.count
@@ -34,6 +54,9 @@ struct SimulationTests {
         #expect(report.faults.interruptions > 500)
         #expect(report.faults.noSpace > 0 && report.faults.failures > 0)
         #expect(report.acknowledged > 300)
+        let custody = report.custody
+        #expect(custody.redactions > 0 && custody.prunings > 0 && custody.holds > 0)
+        #expect(custody.retentions > 0 && custody.archivings > 0)
     }
 
     @Test func aNewSeedFindsNothing() throws {
@@ -56,7 +79,7 @@ struct SimulationTests {
         #expect(try RandomSimulation.run(seed: 8).trace != first.trace)
     }
 
-    /// A writer that is broken on purpose, in each of five ways, is found out: that is how we know that somebody looks.
+    /// A writer that is broken on purpose, in each of nine ways, is found out: that is how we know that somebody looks.
     @Test(arguments: Defect.allCases)
     func aBrokenWriterIsFound(defect: Defect) throws {
         var found: SimulationFailure?
@@ -90,5 +113,20 @@ struct SimulationTests {
             found = failure
         }
         #expect(found != nil, "\(defect)")
+    }
+
+    /// The same for what is done to sealed segments.
+    @Test(
+        arguments: [
+            (.prunesBeforeTrace, [.prune]), (.prunesBeforeTrace, [.retain]), (.erasesWithoutTrace, [.redact]),
+            (.erasesWithoutTrace, [.retain]), (.forgetsHolds, [.hold, .restart, .prune]),
+            (.forgetsHolds, [.hold, .restart, .retain]), (.forgetsRequest, [.redact]), (.forgetsRequest, [.retain]),
+        ] as [(Defect, [CairnSimulation.Operation])])
+    func exhaustiveCrashesFindBrokenCustody(_ defect: Defect, _ workload: [CairnSimulation.Operation]) throws {
+        let preparation = ExhaustiveSimulation.preparation
+        #expect(throws: SimulationFailure.self, "\(defect), \(workload)") {
+            var simulation = try ExhaustiveSimulation(after: preparation, defect: defect, crashesOnly: true)
+            try simulation.run(workload)
+        }
     }
 }

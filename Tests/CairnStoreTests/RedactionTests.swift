@@ -180,6 +180,46 @@ import Testing
         log.disk.expectVerified()
     }
 
+    /// The times of a segment may be before that of its creation, as clocks step back: what is erased takes no time that
+    /// makes those behind it fall, nor those of the next segment.
+    @Test(arguments: [[0..<1, 2..<3], [1..<2], [0..<4], [1..<4], [3..<4]] as [[Range<UInt64>]])
+    func aClockThatStepsBack(_ erased: [Range<UInt64>]) throws {
+        let log = try CustodyLog()
+        try log.submit(["before"])
+        log.clock.advance(by: 100 * Time.perSecond)
+        log.rotate()
+        log.clock.advance(by: 0, wall: -50 * Time.perSecond)
+        for tag in ["a", "b", "c"] { try log.submit([tag]) }
+        log.rotate()
+        // The next begins after it, at a time before its creation.
+        try log.submit(["next"])
+        log.rotate()
+        try log.submit(["last"])
+        try log.redact("", erased)
+        log.disk.expectVerified("\(erased)")
+        // Once more, and with other blocks.
+        try log.redact("", [0..<5])
+        for first in [0, 1, 4] as [UInt64] { _ = try Compaction(log.disk.files).run(first, .isal, forced: true) }
+        log.disk.expectVerified("\(erased), all")
+        #expect(try log.disk.lines("action=last").count == 1)
+    }
+
+    /// A client that sends them again after a restart is told their numbers; that of the erased one is not known any more.
+    @Test(arguments: [true, false]) func idsOfOthersStayKnown(_ hasIndex: Bool) throws {
+        let log = try CustodyLog()
+        let lines = (0..<6).map { Fixture.line("e\($0)", id: "id-\($0)") }
+        for line in lines { log.worker.step(.submit([try Fixture.submission([line])])) }
+        log.rotate()
+        try log.redact("", [2..<3])
+        if !hasIndex { log.disk.lose(FileNames.segment(0, .index)) }
+        let restarted = try log.restarted()
+        let next = restarted.worker.core.durable
+        restarted.worker.step(.submit([try Fixture.submission(lines)]))
+        #expect(restarted.worker.core.durable == next + 1)
+        for number in [0, 1, 3, 4, 5] { #expect(try restarted.disk.lines("id=id-\(number)").count == 1) }
+        #expect(try restarted.disk.lines("id=id-2").keys.sorted() == [next])
+    }
+
     @Test func theSameTwiceIsOnce() throws {
         let log = try CustodyLog()
         let before = try Before(log, log.fill([7, 5]))

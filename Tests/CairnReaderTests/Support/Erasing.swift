@@ -21,11 +21,10 @@ extension SealedLogFixture {
             header: header, salts: left, saltSize: members.count, lastReceived: .distantPast,
             deflater: try Deflater(.isal))
         while case .block = try replay.next() {
-            let names = replay.builder.modules.names
             for (place, restored) in replay.restored.enumerated() {
                 let sequence = builder.nextSequence
                 let line = Array(replay.lines[restored.range])
-                guard case .event(var facts, let tokens) = restored.content else { continue }
+                guard case .event(let facts, let tokens) = restored.content else { continue }
                 if sequences.contains(sequence) {
                     let salt = try #require(salts.withSalt(of: sequence) { $0.map { Array($0) } })
                     let leaf = Digest.sha256([0] + salt + line)
@@ -37,10 +36,10 @@ extension SealedLogFixture {
                         try builder.append(erased: $0, leaf: leaf, received: restored.received, to: &output)
                     }
                 } else {
-                    facts.module = names[Int(facts.module)].withUnsafeBytes { builder.moduleNumber($0) }
+                    let own = builder.numbered(facts, replay.builder.modules, replay.builder.classes)
                     try line.withUnsafeBytes {
                         try builder.append(
-                            stored: $0, facts: facts, tokens: replay.tokens[tokens],
+                            stored: $0, facts: own, tokens: replay.tokens[tokens],
                             received: replay.events[place].stamps.received, to: &output)
                     }
                 }

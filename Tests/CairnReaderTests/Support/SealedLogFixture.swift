@@ -102,6 +102,15 @@ final class SealedLogFixture {
         append(try block(lines), from: firstSequence)
     }
 
+    /// Appends a block of events of the daemon itself.
+    func append(own lines: [String]) throws {
+        let firstSequence = builder.nextSequence
+        var output: [UInt8] = []
+        for line in lines { try add(Array(line.utf8), isOwn: true, durable: firstSequence, &output) }
+        try builder.closeBlock(durable: firstSequence, to: &output)
+        append(output, from: firstSequence)
+    }
+
     private func append(_ bytes: [UInt8], from firstSequence: UInt64) {
         let start = files[dataPath]?.count ?? 0
         files.append(dataPath, bytes)
@@ -128,22 +137,32 @@ final class SealedLogFixture {
         return output
     }
 
-    private func add(_ line: [UInt8], durable: UInt64, _ output: inout [UInt8]) throws {
+    private func add(
+        _ line: [UInt8], isOwn: Bool = false, durable: UInt64, _ output: inout [UInt8]
+    ) throws {
         var batch = EventBatch()
-        let padded = line + [UInt8](repeating: 0, count: JSONParser.padding)
-        let isEvent = padded.withUnsafeBytes { bytes in
-            parser.parse(.whole(UnsafeRawBufferPointer(rebasing: bytes[..<line.count])), uid: 1000, into: &batch)
+        if isOwn {
+            parser.append(own: line, to: &batch)
+        } else {
+            let padded = line + [UInt8](repeating: 0, count: JSONParser.padding)
+            let isEvent = padded.withUnsafeBytes { bytes in
+                parser.parse(.whole(UnsafeRawBufferPointer(rebasing: bytes[..<line.count])), uid: 1000, into: &batch)
+            }
+            try #require(isEvent)
         }
-        try #require(isEvent)
         let entry = try #require(batch.entries.first)
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: 1000, pid: 42, to: &stamps)
         let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
-        try line.withUnsafeBytes { line in
+        let (stored, extra) = (Array(batch.bytes[entry.offset..<(entry.offset + entry.size)]), batch.extraStamps)
+        try stored.withUnsafeBytes { line in
             try stamps.withUnsafeBytes { stamps in
-                _ = try builder.append(
-                    line: line, brace: entry.brace, stamps: stamps, extra: UnsafeRawBufferPointer(start: nil, count: 0),
-                    facts: facts, tokens: batch.tokens[...], received: clock, durable: durable, to: &output)
+                try extra.withUnsafeBytes { extra in
+                    _ = try builder.append(
+                        line: line, brace: entry.brace, stamps: stamps,
+                        extra: UnsafeRawBufferPointer(rebasing: extra[entry.extra]), facts: facts,
+                        tokens: batch.tokens[...], received: clock, durable: durable, to: &output)
+                }
             }
         }
         clock.nanoseconds += 1_000_000_000

@@ -7,6 +7,7 @@ package struct Ledger: Sendable {
         /// The line without its LF, as it was sent.
         package var line: [UInt8]
         package var connection: Int
+        package var module: String
         /// Whether it has an `id`, so that it may be sent again.
         package var hasIdentity: Bool
         /// Whether it is no event at all, so that a rejection is stored in its place.
@@ -28,6 +29,8 @@ package struct Ledger: Sendable {
     package var duplicates: UInt64 = 0
     /// Whether a verifier has told of damage: what was lost by it may be stored anew.
     package var isDamaged = false
+    /// What was taken away, and what is not to be.
+    package var custody = CustodyLedger()
 
     package init() {}
 
@@ -37,11 +40,14 @@ package struct Ledger: Sendable {
         let tag = events.count
         let identity = hasIdentity ? ",\"id\":\"c\(connection)-\(tag)\"" : ""
         let details = filler > 0 ? ",\"details\":\"\(String(repeating: "abcdefgh", count: filler / 8))\"" : ""
-        let text = "{\"action\":\"t\(tag)\",\"module\":\"\(module)\"\(identity)\(details)}"
+        let tags = module == SimulatedPolicy.floorModule ? ",\"compliance\":[\"\(SimulatedPolicy.floorTag)\"]" : ""
+        let text = "{\"action\":\"t\(tag)\",\"module\":\"\(module)\"\(tags)\(identity)\(details)}"
         // Without its last brace a line is no JSON.
         let line = Array(isInvalid ? text.utf8.dropLast() : text.utf8[...])
         events.append(
-            Event(line: line, connection: connection, hasIdentity: hasIdentity && !isInvalid, isInvalid: isInvalid))
+            Event(
+                line: line, connection: connection, module: module, hasIdentity: hasIdentity && !isInvalid,
+                isInvalid: isInvalid))
         return tag
     }
 
@@ -84,6 +90,12 @@ package struct Ledger: Sendable {
         if let known = event.sequence {
             if isNew, isDamaged {
                 events[tag].sequence = sequence
+                return nil
+            }
+            if known != sequence, event.hasIdentity, custody.mayBeGone(known) {
+                // Nobody knew its id any more, so it was stored as another event, now or when an answer was lost.
+                events[tag].sequence = sequence
+                order[event.connection]?.removeAll { $0 == tag }
                 return nil
             }
             if isNew, event.hasIdentity { return "t\(tag) was acknowledged as \(known), and as new as \(sequence)" }

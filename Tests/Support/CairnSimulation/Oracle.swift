@@ -5,17 +5,10 @@ import CairnStore
 
 /// Says whether a log holds what clients were promised, and nothing else. It reads the disk as it is, without faults.
 package struct Oracle {
-    /// A stored line by its parts.
-    private struct Stored {
-        var sequence: UInt64
-        var uid: Int
-        /// The line as it came in: without the stamps.
-        var line: [UInt8]
-    }
-
     private let machine: SimulatedMachine
     private let directory: LogDirectory
-    private var stored: [Stored] = []
+    private var stored: [StoredLine] = []
+    private var custody: CustodyLedger { machine.ledger.custody }
 
     /// Checks everything that must hold at any moment, and, of a process that runs, what its counters say. Queries take
     /// the most time, and can be left out.
@@ -24,7 +17,8 @@ package struct Oracle {
             try machine.kernel.watch {
                 var oracle = Oracle(machine, LogDirectory(try machine.kernel.files()))
                 try oracle.verify()
-                try oracle.scan()
+                oracle.stored = try StoredLine.all(oracle.directory)
+                try oracle.compareCustody()
                 try oracle.compareEvents()
                 if asksQueries { try oracle.compareQueries() }
                 try oracle.compareCounters()
@@ -69,44 +63,82 @@ package struct Oracle {
 
     // MARK: Every line
 
-    /// Reads every block of every segment, in order, without index and seals.
-    private mutating func scan() throws {
-        guard try directory.files.status(FileNames.origin) != nil else { return }
-        for segment in try directory.segments() where segment.hasData {
-            let reader: SegmentReader
-            do throws(ReadError) {
-                reader = try SegmentReader(directory.files, path: segment.path(.data))
-            } catch {
-                // The header of a new segment was torn: recovery replaces it, and nothing can stand behind it.
-                continue
+    /// What is not there was taken away on purpose, and what was taken away is not there.
+    private func compareCustody() throws {
+        var due: UInt64 = 0
+        for event in stored {
+            let sequence = event.sequence
+            try require(sequence >= due, "event \(sequence) stands where \(due) belongs")
+            for missing in due..<sequence {
+                try require(custody.mayBePruned(missing), "event \(missing) is not there, and was never pruned")
             }
-            var lines: [UInt8] = []
-            while let item = try? reader.next(into: &lines), case .block = item {
-                for line in lines.split(separator: UInt8(ascii: "\n")) { stored.append(try Self.take(apart: line)) }
+            due = sequence + 1
+            try require(!custody.pruned.contains(sequence), "event \(sequence) was pruned, and is there")
+            if event.isErased {
+                try require(custody.mayBeErased(sequence), "event \(sequence) is erased, and nobody asked for it")
+            } else {
+                try require(
+                    !custody.erased.contains(sequence),
+                    "event \(sequence) was erased, and is there: \(String(decoding: event.line, as: UTF8.self))")
             }
+        }
+        try compareUndecided()
+        try compareTraces()
+        try compareArchive()
+    }
+
+    /// Once nothing is left to be finished, a redaction is done as a whole or not at all.
+    private func compareUndecided() throws(Violation) {
+        guard machine.phase == .running, machine.unfinished == nil else { return }
+        let all = custody.undecided
+        for (index, sequences) in all.enumerated() {
+            let others = all.enumerated().filter { $0.offset != index }.map(\.element) + [custody.erased]
+            let own = stored.filter { event in
+                sequences.contains(event.sequence) && !others.contains { $0.contains(event.sequence) }
+            }
+            let erased = own.count(where: \.isErased)
+            try require(
+                erased == 0 || erased == own.count,
+                "of one redaction \(sequences.ranges) only \(own.filter(\.isErased).map(\.sequence)) are erased")
         }
     }
 
-    private static func take(apart line: ArraySlice<UInt8>) throws(Violation) -> Stored {
-        // {"_seq":1,"_received":"…","_uid":1,"_pid":1,REST
-        let parts = line.split(separator: UInt8(ascii: ","), maxSplits: 4, omittingEmptySubsequences: false)
-        func number(_ part: ArraySlice<UInt8>, _ name: String) -> UInt64? {
-            guard part.starts(with: Array(name.utf8)) else { return nil }
-            return UInt64(String(decoding: part.dropFirst(name.utf8.count), as: UTF8.self))
+    /// Once nothing is left to be finished, nothing stands that an event says is erased.
+    private func compareTraces() throws {
+        guard machine.phase == .running, machine.unfinished == nil else { return }
+        var traces: [(event: UInt64, sequences: SequenceRanges)] = []
+        try AuditLog(directory).forEachTrace(.redacted) { event, trace in
+            if case .redacted(let redacted) = trace { traces.append((event, redacted.sequences)) }
+            return .next
         }
-        guard parts.count == 5, let sequence = number(parts[0], "{\"_seq\":"), let uid = number(parts[2], "\"_uid\":")
-        else { throw Violation("a stored line without stamps: \(String(decoding: line, as: UTF8.self))") }
-        return Stored(sequence: sequence, uid: Int(uid), line: [UInt8(ascii: "{")] + parts[4])
+        for event in stored where !event.isErased {
+            let trace = traces.first { $0.sequences.contains(event.sequence) }
+            try require(
+                trace == nil, "event \(trace?.event ?? 0) says that \(event.sequence) is erased, and it is there")
+        }
     }
 
-    /// Acknowledged is present once, under its number and in order; what is present was sent; no number is left out.
+    /// The log names as archived what it was told of, and all of it.
+    private func compareArchive() throws {
+        guard !stored.isEmpty else { return }
+        var named = SequenceRanges()
+        if case .archived(let sequences)? = try AuditLog(directory).newestTrace(.archived) { named = sequences }
+        let forgotten = custody.archived.ranges.first { !named.contains($0) }
+        try require(
+            forgotten == nil, "\(custody.archived) were archived, and the log names \(named)")
+        var possible = custody.archived
+        possible.formUnion(custody.maybeArchived)
+        let invented = named.ranges.first { !possible.contains($0) }
+        try require(invented == nil, "the log names \(named) as archived, and nobody said more than \(possible)")
+    }
+
+    /// Acknowledged is present once, under its number and in order; what is present was sent.
     private func compareEvents() throws(Violation) {
         let ledger = machine.ledger
         var found: [Int: [UInt64]] = [:]
-        for (index, event) in stored.enumerated() {
-            try require(event.sequence == UInt64(index), "event \(event.sequence) stands where \(index) belongs")
+        for event in stored {
             if event.uid != 1000 { continue }
-            guard let tag = Self.tag(event.line) else { continue }
+            guard let tag = event.tag else { continue }
             try require(
                 tag < ledger.events.count && ledger.events[tag].line == event.line,
                 "event \(event.sequence) was never sent: \(String(decoding: event.line, as: UTF8.self))")
@@ -118,9 +150,13 @@ package struct Oracle {
                 places.count <= (event.hasIdentity ? 1 : event.sent),
                 "t\(tag) was sent \(event.sent) times and stands at \(places)")
             guard let sequence = event.sequence else { continue }
+            let mayBeGone = custody.mayBeGone(sequence) && !custody.holds(tag, event)
+            if event.hasIdentity, custody.erased.contains(sequence) {
+                try require(places.isEmpty, "t\(tag) was erased, and stands at \(places)")
+            }
             if event.isInvalid {
-                try checkRejection(event, tag, sequence)
-            } else {
+                try checkRejection(event, tag, sequence, mayBeGone: mayBeGone)
+            } else if !mayBeGone {
                 try require(
                     places.contains(sequence), "t\(tag) was acknowledged as \(sequence) and stands at \(places)")
             }
@@ -133,21 +169,16 @@ package struct Oracle {
         }
     }
 
-    private func checkRejection(_ event: Ledger.Event, _ tag: Int, _ sequence: UInt64) throws(Violation) {
-        let line = sequence < UInt64(stored.count) ? stored[Int(sequence)].line : []
-        let text = String(decoding: line, as: UTF8.self)
+    private func checkRejection(
+        _ event: Ledger.Event, _ tag: Int, _ sequence: UInt64, mayBeGone: Bool
+    ) throws(Violation) {
+        let found = stored.first { $0.sequence == sequence }
+        if mayBeGone, found?.uid == nil { return }
+        let text = String(decoding: found?.line ?? [], as: UTF8.self)
         let digest = Hex.encode(Digest.sha256(event.line).bytes)
         try require(
             text.contains("\"event.rejected\"") && text.contains(digest),
             "t\(tag) was rejected as \(sequence), where there is: \(text)")
-    }
-
-    /// The number in `"action":"t12"`; nil for other events.
-    private static func tag(_ line: [UInt8]) -> Int? {
-        let start = Array("{\"action\":\"t".utf8)
-        guard line.starts(with: start) else { return nil }
-        let digits = line.dropFirst(start.count).prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-        return Int(String(decoding: digits, as: UTF8.self))
     }
 
     // MARK: Queries and counters
@@ -158,10 +189,10 @@ package struct Oracle {
         let log = AuditLog(directory)
         let some = stored[stored.count / 2]
         var filters: [(String, String)] = [("module=scanning", "\"module\":\"scanning\""), ("module=none", "\u{0}")]
-        if let tag = Self.tag(some.line) { filters.append(("action=t\(tag)", "\"action\":\"t\(tag)\"")) }
+        if let tag = some.tag { filters.append(("action=t\(tag)", "\"action\":\"t\(tag)\"")) }
         for (text, needle) in filters {
             let filter = try Filter(text)
-            let expected = stored.filter { Self.contains($0.line, needle) }.map(\.sequence)
+            let expected = stored.filter { $0.contains(needle) }.map(\.sequence)
             for order in [Query.Order.oldestFirst, .newestFirst] {
                 var answer: [UInt64] = []
                 try log.forEach(Query(filter: filter, order: order)) { sequence, _ in
@@ -172,22 +203,26 @@ package struct Oracle {
                 try require(answer == expected, "\(text) finds \(answer) instead of \(expected)")
             }
         }
-        try require(try log.endSequence() == last.sequence + 1, "the end is not behind event \(last.sequence)")
+        try require(try log.endSequence() == end, "the end is not behind event \(last.sequence)")
     }
 
-    private static func contains(_ line: [UInt8], _ needle: String) -> Bool {
-        let needle = Array(needle.utf8)
-        return line.indices.contains { line[$0] == needle[0] && line[$0...].starts(with: needle) }
+    /// The number behind the last event, also where that was pruned.
+    private var end: UInt64 {
+        get throws(ReadError) {
+            max(stored.last.map { $0.sequence + 1 } ?? 0, try directory.segments().last?.firstSequence ?? 0)
+        }
     }
 
     private func compareCounters() throws {
         guard machine.phase == .running, let worker = machine.worker else { return }
         let (statistics, ledger) = (worker.core.statistics, machine.ledger)
         let counted = [statistics.accepted, statistics.rejected, statistics.duplicates]
-        let told = [ledger.accepted + machine.ownAccepted, ledger.rejected, ledger.duplicates]
+        let told = [
+            ledger.accepted + machine.ownAccepted, ledger.rejected, ledger.duplicates + machine.ownDuplicates,
+        ]
         try require(counted == told, "the counters say \(counted), the clients were told \(told)")
-        try require(
-            worker.core.durable == UInt64(stored.count), "durable is \(worker.core.durable) of \(stored.count) events")
+        let end = try end
+        try require(worker.core.durable == end, "durable is \(worker.core.durable) of \(end) events")
         let seals = try directory.segments().filter(\.isSealed).count
         try require(worker.core.sealedSegments == UInt64(seals), "\(worker.core.sealedSegments) of \(seals) seals")
     }

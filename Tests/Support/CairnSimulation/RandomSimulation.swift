@@ -5,16 +5,16 @@ import Glibc
 
 /// One long life of a log, every step and every fault of which follows from a seed.
 package struct RandomSimulation {
-    private let machine: SimulatedMachine
-    private var random: SeededRandom
+    let machine: SimulatedMachine
+    var random: SeededRandom
     private let steps: Int
     private let rates: FaultRates
     private let mayRot: Bool
-    private var report = SimulationReport()
+    var report = SimulationReport()
     /// Behind bit rot a log may be damaged; what is lost has to be told.
     private var isRotten: Bool { !rottenPath.isEmpty }
     private var rottenPath = ""
-    private var step = 0
+    private(set) var step = 0
 
     /// Runs the life of that seed.
     ///
@@ -37,6 +37,7 @@ package struct RandomSimulation {
         }
         simulation.report.runs = 1
         simulation.report.faults += simulation.machine.kernel.counts
+        simulation.report.custody = simulation.machine.counts
         simulation.report.acknowledged = simulation.machine.ledger.acknowledged
         return (simulation.report, simulation.machine.kernel.trace)
     }
@@ -89,7 +90,7 @@ package struct RandomSimulation {
     // MARK: Steps
 
     private mutating func act() -> Violation? {
-        switch random.below(27) {
+        switch random.below(33) {
         case 0..<8: return submitSome()
         case 8..<12: return machine.perform(.append)
         case 12..<14: return machine.perform(.batch)
@@ -108,6 +109,7 @@ package struct RandomSimulation {
             return nil
         case 24: return displace()
         case 25: return isRotten ? nil : machine.compact()
+        case 26...31: return isRotten ? nil : custody()
         default:
             // What no head names yet, rot makes look like an append that was cut off.
             var violation: Violation?
@@ -171,7 +173,10 @@ package struct RandomSimulation {
 
     /// One bit of one file turns over while nothing runs.
     private mutating func rot() {
-        let files = machine.kernel.disk.files.sorted { $0.key < $1.key }.filter { !$0.value.isEmpty }
+        // These two are not protected against it: nothing is lost with them but what they say.
+        let unprotected = [Holds.path, RedactionRequest.path]
+        let files = machine.kernel.disk.files.sorted { $0.key < $1.key }
+            .filter { !$0.value.isEmpty && !unprotected.contains($0.key) }
         guard !files.isEmpty else { return }
         let file = files[random.below(files.count)]
         let bit = random.below(file.value.count * 8)
@@ -213,7 +218,7 @@ package struct RandomSimulation {
         }
     }
 
-    private mutating func check() throws(Violation) {
+    mutating func check() throws(Violation) {
         report.checks += 1
         try Oracle.check(machine, asksQueries: random.below(4) == 0)
     }
@@ -234,6 +239,9 @@ package struct RandomSimulation {
             } else {
                 machine.kernel.fail(rates, seed: random.next())
                 if machine.phase == .running {
+                    if !isRotten, let problem = machine.unfinished, ![.io, .unavailable].contains(problem.code) {
+                        throw Violation("what was begun cannot be finished: \(problem)")
+                    }
                     report.recoveries += 1
                     return isRotten ? try checkRotten() : try check()
                 }

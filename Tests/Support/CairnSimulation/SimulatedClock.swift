@@ -9,6 +9,9 @@ package final class SimulatedClock: TimeSource {
         times = Mutex((wall, monotonic))
     }
 
+    /// One that goes on from the same time on its own.
+    package func copy() -> SimulatedClock { SimulatedClock(wall: wall(), monotonic: monotonic()) }
+
     package func wall() -> Int64 { times.withLock { $0.wall } }
     package func monotonic() -> Int64 { times.withLock { $0.monotonic } }
 

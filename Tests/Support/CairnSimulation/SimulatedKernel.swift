@@ -224,6 +224,10 @@ package final class SimulatedKernel: Kernel {
         return path == "." ? "" : path
     }
 
+    private static func isHidden(_ state: State, _ path: String) -> Bool {
+        state.watchers == 0 && state.defect?.hiddenPath == path
+    }
+
     private static func parentIsThere(_ state: State, _ path: String) -> Bool {
         state.disk.names[SimulatedDisk.parent(path)] != nil
     }
@@ -231,7 +235,7 @@ package final class SimulatedKernel: Kernel {
     package func openat(_ directory: Int32, _ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
         call("open", path, in: directory, changes: flags & O_CREAT != 0) { state, _ in
             guard let path = Self.resolve(state, directory, path) else { return .failure(ENOENT) }
-            var inode = state.disk.names[path]
+            var inode = Self.isHidden(state, path) ? nil : state.disk.names[path]
             if flags & O_CREAT != 0 {
                 if inode != nil { return .failure(EEXIST) }
                 guard Self.parentIsThere(state, path) else { return .failure(ENOENT) }
@@ -347,9 +351,9 @@ package final class SimulatedKernel: Kernel {
 
     package func fstatat(_ directory: Int32, _ path: String, _ result: inout stat) -> Int32 {
         call("stat", path, in: directory, changes: false) { state, _ in
-            guard let path = Self.resolve(state, directory, path), let inode = state.disk.names[path] else {
-                return .failure(ENOENT)
-            }
+            guard let path = Self.resolve(state, directory, path), let inode = state.disk.names[path],
+                !Self.isHidden(state, path)
+            else { return .failure(ENOENT) }
             Self.fill(&result, state, inode)
             return .success(0)
         }

@@ -34,6 +34,11 @@ package final class SimulatedMachine {
     /// What the last start had to tell, and how often a start was refused.
     package private(set) var events: [String] = []
     package private(set) var worker: StoreWorker?
+    /// What the daemon's caretaker owns; nil if no process runs.
+    var custody: Custody?
+    package internal(set) var counts = CustodyCounts()
+    /// Why what a crash has cut off could not be finished yet; nil if it is.
+    package internal(set) var unfinished: StoreError?
     private var lock: (any DirectoryLock)?
     private var starts: UInt64 = 0
     private let seed: UInt64
@@ -41,15 +46,20 @@ package final class SimulatedMachine {
     private let mailbox = Mailbox()
     /// Events of the daemon itself that were acknowledged to this process.
     package private(set) var ownAccepted: UInt64 = 0
+    /// Those that were stored before under the same id.
+    package private(set) var ownDuplicates: UInt64 = 0
     /// Submissions without an answer, by ticket.
     private var waiting: [UInt64: [Int]] = [:]
     private var lastTicket: UInt64 = 0
+    /// What was wrong with answers that were taken in the middle of something.
+    private var problem: String?
 
     package init(
-        _ disk: SimulatedDisk = SimulatedDisk(), configuration: StoreConfiguration, seed: UInt64, defect: Defect? = nil
+        _ disk: SimulatedDisk = SimulatedDisk(), configuration: StoreConfiguration, seed: UInt64, defect: Defect? = nil,
+        clock: SimulatedClock = SimulatedClock()
     ) throws(FormatError) {
         kernel = SimulatedKernel(disk)
-        clock = SimulatedClock()
+        self.clock = clock
         self.configuration = configuration
         self.seed = seed
         self.defect = defect
@@ -89,7 +99,7 @@ package final class SimulatedMachine {
         // No two starts are at the same nanosecond.
         clock.advance(by: 1_000_000)
         ledger.resetCounters()
-        ownAccepted = 0
+        (ownAccepted, ownDuplicates) = (0, 0)
         do throws(StoreError) {
             let files = try opening { () throws(IOFailure) in try kernel.files() }
             lock = try opening { () throws(IOFailure) in try files.lock() }
@@ -98,15 +108,24 @@ package final class SimulatedMachine {
             ).open(creating: Self.logName)
             events = opened.events.map { String(decoding: $0, as: UTF8.self) }
             let performer: any ActionPerforming = defect?.wrap(opened.performer) ?? opened.performer
-            worker = StoreWorker(core: opened.core, performer: performer, time: clock, observer: mailbox, owner: (0, 1))
+            let worker = StoreWorker(
+                core: opened.core, performer: performer, time: clock, observer: mailbox, owner: (0, 1))
+            self.worker = worker
             try submitOwn(opened.events)
+            let base = WorkerRecorder(worker) { [unowned self] in problem = takeAnswers() }
+            let (trusted, recorder) = defect?.wrap(files, base) ?? (files, base)
+            custody = try Custody(
+                trusted, recorder, entropy: SeededEntropy(seed: seed &+ starts &* 104_729),
+                compression: configuration.compression)
+            finishCustody()
+            if let problem = takeAnswers() { throw StoreError(.damaged, problem) }
         } catch {
             end()
             throw error
         }
     }
 
-    private func opening<R>(_ body: () throws(IOFailure) -> R) throws(StoreError) -> R {
+    func opening<R>(_ body: () throws(IOFailure) -> R) throws(StoreError) -> R {
         do throws(IOFailure) {
             return try body()
         } catch {
@@ -137,8 +156,11 @@ package final class SimulatedMachine {
     private func end() {
         worker?.end()
         worker = nil
+        custody = nil
+        unfinished = nil
         lock = nil
         waiting = [:]
+        problem = nil
         mailbox.answers.withLock { $0 = [] }
         kernel.endProcess()
     }
@@ -212,15 +234,19 @@ package final class SimulatedMachine {
         worker?.core.configuration = configuration
     }
 
-    private func takeAnswers() -> String? {
+    func takeAnswers() -> String? {
         let answers = mailbox.answers.withLock { answers in
             defer { answers = [] }
             return answers
         }
-        var problem: String?
+        var problem = problem
+        self.problem = nil
         for answer in answers {
             if answer.ticket == 0 {
-                for case .accepted(let lines, _, _, _) in answer.runs { ownAccepted += UInt64(lines) }
+                for run in answer.runs {
+                    if case .accepted(let lines, _, _, _) = run { ownAccepted += UInt64(lines) }
+                    if case .duplicate = run { ownDuplicates += 1 }
+                }
                 continue
             }
             guard let tags = waiting.removeValue(forKey: answer.ticket) else {

@@ -21,6 +21,18 @@ package enum Operation: Sendable, Hashable, CaseIterable {
     case reload
     /// The sealed segments are written anew.
     case compact
+    /// The oldest event that can be erased is held.
+    case hold
+    /// The oldest hold ends.
+    case release
+    /// The oldest event that is not held is erased, and the newest, which may stand in the active segment.
+    case redact
+    /// All sealed segments are removed, as far as nothing in them is held.
+    case prune
+    /// What is older than half a minute is removed, and what belongs to one module is erased at once.
+    case retain
+    /// All sealed segments are noted as archived.
+    case archive
 }
 
 extension SimulatedMachine {
@@ -50,7 +62,46 @@ extension SimulatedMachine {
             reload(changed)
             return nil
         case .compact: return compact()
+        case .hold: return perform { $0.holdOldest() }
+        case .release: return perform { $0.ledger.custody.names.first.map($0.release) ?? .refused }
+        case .redact: return perform { $0.redactSome() }
+        case .prune: return perform { $0.prune(.max) }
+        case .retain: return perform { $0.retain(Self.policy) }
+        case .archive: return perform { $0.archive(SequenceRanges([0..<Limits.sequence])) }
         }
+    }
+
+    private func perform(_ body: (SimulatedMachine) -> CustodyOutcome) -> Violation? {
+        if case .violation(let text) = body(self) { return Violation(text) }
+        return nil
+    }
+
+    /// Acknowledged events that nobody has taken away, by their tags.
+    private var present: [(tag: Int, event: Ledger.Event, sequence: UInt64)] {
+        ledger.events.enumerated().compactMap { tag, event in
+            guard let sequence = event.sequence, !event.isInvalid, !ledger.custody.mayBeGone(sequence) else {
+                return nil
+            }
+            return (tag, event, sequence)
+        }.sorted { $0.sequence < $1.sequence }
+    }
+
+    private static let policy: SimulatedPolicy = {
+        var policy = SimulatedPolicy()
+        for module in SimulatedPolicy.modules { policy.ages[module] = 30 * Time.perSecond }
+        policy.ages["scanning"] = 0
+        return policy
+    }()
+
+    private func holdOldest() -> CustodyOutcome {
+        guard let oldest = present.first else { return .refused }
+        return hold("h\(ledger.custody.names.count)-\(oldest.tag)", tag: oldest.tag, module: nil)
+    }
+
+    private func redactSome() -> CustodyOutcome {
+        let free = present.filter { !ledger.custody.holds($0.tag, $0.event) }
+        guard let first = free.first, let last = free.last else { return .refused }
+        return redact(SequenceRanges([first.sequence, last.sequence].map { $0..<($0 + 1) }))
     }
 
     /// A start on a machine that works must not fail; on one that does not, it may.

@@ -10,9 +10,10 @@ struct Simulate: ParsableCommand {
         abstract: "Runs logs on simulated machines whose disk, clock and luck come from a seed.",
         discussion: """
             Without --exhaustive it lives one log after the other, each from a seed of its own: submissions of many \
-            connections, retries, rotations, restarts, reloads, with power losses, failing and interrupted calls, full \
-            disks, failed syncs, clocks that jump, and bit rot. After each crash, and now and then between, the log is \
-            compared with all that clients were told. The same seed gives the same life.
+            connections, retries, rotations, restarts, reloads, legal holds, redactions, runs of retention, notes of what \
+            is archived, with power losses, failing and interrupted calls, full disks, failed syncs, clocks that jump, and \
+            bit rot. After each crash, and now and then between, the log is compared with all that clients were told, and \
+            with what was asked for. The same seed gives the same life.
 
             Examples:
               cairn-simulate --minutes 10                 random lives for ten minutes
@@ -79,16 +80,28 @@ struct Simulate: ParsableCommand {
     /// Each thread has every so-many-th workload.
     private func exhaust(_ number: Int, _ tally: Tally) {
         do {
-            var simulation = try ExhaustiveSimulation(defect: defect)
-            let workloads = ExhaustiveSimulation.workloads(upTo: exhaustive ?? 1)
-            for (index, workload) in workloads.enumerated() where index % jobs == number && !tally.isOver {
-                try simulation.run(workload)
-                tally.show("\(index + 1) of \(workloads.count) workloads")
-            }
-            tally.add(simulation.report)
+            let length = exhaustive ?? 1
+            let workloads = ExhaustiveSimulation.workloads(upTo: length)
+            try exhaust(number, tally, ExhaustiveSimulation(defect: defect), workloads)
+            // Each of these is so many calls that one less makes as many runs.
+            let custody = ExhaustiveSimulation.workloads(
+                of: ExhaustiveSimulation.custodyOperations, upTo: max(1, length - 1))
+            try exhaust(
+                number, tally, ExhaustiveSimulation(after: ExhaustiveSimulation.preparation, defect: defect), custody)
         } catch {
             tally.fail(error)
         }
+    }
+
+    private func exhaust(
+        _ number: Int, _ tally: Tally, _ start: ExhaustiveSimulation, _ workloads: [[CairnSimulation.Operation]]
+    ) throws {
+        var simulation = start
+        for (index, workload) in workloads.enumerated() where index % jobs == number && !tally.isOver {
+            try simulation.run(workload)
+            tally.show("\(index + 1) of \(workloads.count) workloads")
+        }
+        tally.add(simulation.report)
     }
 
     private func summary(_ report: SimulationReport, seconds: Double) -> String {
@@ -99,6 +112,9 @@ struct Simulate: ParsableCommand {
             ("  interrupted or shortened calls", faults.interruptions), ("  failing calls", faults.failures),
             ("  full disk", faults.noSpace), ("  failed syncs", faults.failedSyncs),
             ("  power losses", faults.powerLosses),
+            ("holds set", report.custody.holds), ("redactions done", report.custody.redactions),
+            ("prunings done", report.custody.prunings), ("runs of retention", report.custody.retentions),
+            ("notes of what is archived", report.custody.archivings),
             ("bits turned at rest", report.rottenBits), ("events acknowledged", report.acknowledged),
             ("whole logs checked", report.checks), ("live verifications", report.liveVerifications),
         ]
