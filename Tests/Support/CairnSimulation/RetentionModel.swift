@@ -171,7 +171,10 @@ struct RetentionModel {
     /// What the plan has left alone had to be.
     private func expectDone(_ segment: Segment, _ erased: SequenceRanges) throws(Violation) {
         if segment.left.allSatisfy(isExpired) {
-            let mayGo = !policy.requiresArchive || ledger.custody.archived.contains(segment.sequences)
+            // The archive may still hold what was erased here: then it has to be archived again first.
+            let isArchived =
+                ledger.custody.archived.contains(segment.sequences) && !segment.lines.contains(where: \.isErased)
+            let mayGo = !policy.requiresArchive || isArchived
             // What accounts for others stays with them.
             if mayGo, !segment.lines.contains(where: \.isTrace) {
                 throw Violation("all events of \(segment.sequences) have expired, and they were not removed")
