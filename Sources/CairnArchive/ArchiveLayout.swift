@@ -52,6 +52,11 @@ package struct ArchiveLayout: Sendable, Equatable {
     /// The checkpoint that covers `size` seals.
     package func checkpoint(_ size: UInt64) -> String { checkpoints + Self.digits(size) }
 
+    /// An anchor over `size` seals. Not beside the archive's own checkpoints: it may be ahead of what is archived.
+    package func anchor(_ size: UInt64) -> String { anchors + Self.digits(size) }
+
+    package var anchors: String { "anchors/v1/\(partition)/" }
+
     package var checkpoints: String { "checkpoints/v1/\(partition)/" }
 
     private static func suffix(_ generation: Int) -> String { generation == 0 ? "" : ".r\(generation)" }

@@ -51,22 +51,23 @@ import Testing
             try log.seal(1)
         }
         let layout = ArchiveLayout(try Self.origin(log))
-        let keys = try storage.keys(prefix: layout.checkpoints)
+        let keys = try storage.keys(prefix: layout.anchors)
         #expect(try keys.map { try storage.contents($0, limit: 1 << 20) } == published)
         for key in keys { #expect(try storage.head(key)?.lock == lock) }
-        // An archive of the same log has its checkpoints there, too.
-        #expect(keys == [1, 2, 3].map { layout.checkpoint($0) })
+        #expect(keys == [1, 2, 3].map { layout.anchor($0) })
+        // An archive of the same log does not take them for its own: they are ahead of it.
+        #expect(try storage.keys(prefix: layout.checkpoints).isEmpty)
     }
 
     @Test func anotherCheckpointOfTheSameSizeIsNotPassedOver() throws {
         let (log, storage) = (try TestLog.sealed([2]), MemoryStorage())
         let layout = ArchiveLayout(try Self.origin(log))
-        storage.set(layout.checkpoint(1), Array("something else\n".utf8))
+        storage.set(layout.anchor(1), Array("something else\n".utf8))
         let error = failure {
             _ = try BucketAnchor(storage, lock: nil).publish(Self.checkpoint(log), of: Self.origin(log))
         }
         #expect(error?.code == .changed)
-        #expect(error?.description.contains(layout.checkpoint(1)) == true)
+        #expect(error?.description.contains(layout.anchor(1)) == true)
     }
 
     // MARK: - A command

@@ -573,6 +573,38 @@ def test_what_the_log_let_go_the_archive_must_not(archived):
     assert found.returncode == 74 and key in found.stderr and "cairn verify --archive" in found.stderr
 
 
+# MARK: Anchors
+
+
+def test_a_checkpoint_is_anchored_under_a_lock(archived):
+    """Before its time nobody takes it away, and the log has to extend it from then on."""
+    import botocore.exceptions
+    cairn, state = archived.cairn, archived.scratch / "state"
+    anchor = ("anchor", "-D", archived.log, "--to", f"s3://{LOCKED}/anchors", "--state", state)
+    first = cairn.ask(*anchor, "--lock", "compliance:1d")
+    assert cairn.run("rotate", "-D", archived.log).returncode == 0
+    second = cairn.ask(*anchor, "--lock", "compliance:1d")
+    assert second["seals"] == first["seals"] + 1
+    found = versions(archived.server, LOCKED, "anchors/")
+    assert [int(key[-20:]) for key, _ in sorted(found)] == [first["seals"], second["seals"]]
+    client = archived.server.client(archived.server.ADMIN)
+    for key, version in found:
+        with pytest.raises(botocore.exceptions.ClientError, match="AccessDenied|Access Denied"):
+            client.delete_object(Bucket=LOCKED, Key=key, VersionId=version)
+    newest = client.get_object(Bucket=LOCKED, Key=sorted(found)[-1][0])["Body"].read()
+    assert newest == (archived.log / "checkpoint").read_bytes()
+    report = cairn.verify("-D", archived.log, "--key", archived.key, "--state", state)
+    assert report["verdict"] == "VERIFIED" and report["anchored_through"] == second["anchored_through"]
+    # An older state of the log has forgotten what stands there.
+    (archived.log / "checkpoint").write_bytes(client.get_object(Bucket=LOCKED, Key=sorted(found)[0][0])["Body"].read())
+    try:
+        said = cairn.refused(1, *anchor)
+        assert "more seals" in said, said
+    finally:
+        (archived.log / "checkpoint").write_bytes(newest)
+    assert "--lock goes with" in cairn.refused(64, "anchor", "-D", archived.log, "--to", "/tmp/x", "--lock", "compliance:1d")
+
+
 # MARK: Secrets
 
 

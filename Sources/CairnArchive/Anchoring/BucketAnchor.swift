@@ -1,7 +1,7 @@
 package import CairnFormat
 
-/// A bucket of any S3, or a directory, with an object for each checkpoint, where an archive has it too. Under Object Lock
-/// nobody can take one away before its time.
+/// A bucket of any S3, or a directory, with an object for each checkpoint. Under Object Lock nobody can take one away
+/// before its time.
 package struct BucketAnchor: AnchorPlace {
     package var target: String { storage.name }
     private let storage: any ObjectStorage
@@ -15,14 +15,14 @@ package struct BucketAnchor: AnchorPlace {
     package func newest(of origin: Origin) throws(ArchiveError) -> [UInt8]? {
         let layout = ArchiveLayout(origin)
         var newest: UInt64?
-        try storage.forEach(prefix: layout.checkpoints) { (object) throws(ArchiveError) in
-            if let size = ArchiveLayout.number(object.key, prefix: layout.checkpoints, suffix: "") {
+        try storage.forEach(prefix: layout.anchors) { (object) throws(ArchiveError) in
+            if let size = ArchiveLayout.number(object.key, prefix: layout.anchors, suffix: "") {
                 newest = max(newest ?? 0, size)
             }
             return true
         }
         guard let newest else { return nil }
-        return try storage.contents(layout.checkpoint(newest), limit: Limits.note)
+        return try storage.contents(layout.anchor(newest), limit: Limits.note)
     }
 
     package func publish(_ checkpoint: SignedNote, of origin: Origin) throws(ArchiveError) -> SignedNote {
@@ -32,7 +32,7 @@ package struct BucketAnchor: AnchorPlace {
         } catch {
             throw ArchiveError(.invalid, "the checkpoint: \(error)")
         }
-        let key = ArchiveLayout(origin).checkpoint(size)
+        let key = ArchiveLayout(origin).anchor(size)
         do throws(ArchiveError) {
             try storage.put(key, checkpoint.bytes, lock: lock, contentType: "text/plain")
         } catch {
