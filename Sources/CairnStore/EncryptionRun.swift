@@ -13,8 +13,14 @@ extension Custody {
     ) throws(StoreError) -> Int {
         guard !recipients.isEmpty else { return 0 }
         var count = 0
-        for (segment, seal) in try sealed() {
-            guard segment.hasData, !segment.isEncrypted, seal.received.upperBound <= end else { continue }
+        let directory = directory
+        // Once all are encrypted, no seal is read for that.
+        let plain = try scanning { () throws(ReadError) in
+            try directory.segments().filter { $0.isSealed && $0.parts.contains(.data) }
+        }
+        for segment in plain {
+            let seal = try scanning { () throws(ReadError) in try directory.seal(segment) }
+            guard let seal, seal.received.upperBound <= end else { continue }
             // Afterwards nobody here could.
             _ = try compact(seal.firstSequence)
             try repeatTraces(of: seal)
