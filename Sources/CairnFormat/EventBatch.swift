@@ -111,6 +111,16 @@ public enum EventStatus: UInt8, Sendable, CaseIterable {
         case .info: "info"
         }
     }
+
+    /// That of this name; nil if there is none.
+    package init?(named text: UnsafeRawBufferPointer) {
+        for status in EventStatus.allCases {
+            guard let name = status.name, text.isText(name) else { continue }
+            self = status
+            return
+        }
+        return nil
+    }
 }
 
 /// `severity` of an event; the raw values are those of the index.
@@ -127,6 +137,21 @@ public enum EventSeverity: UInt8, Sendable, CaseIterable {
         case .high: "high"
         case .critical: "critical"
         }
+    }
+
+    /// That of this name; nil if there is none.
+    package init?(named text: UnsafeRawBufferPointer) {
+        for severity in EventSeverity.allCases {
+            guard let name = severity.name, text.isText(name) else { continue }
+            self = severity
+            return
+        }
+        return nil
+    }
+
+    package init?(named text: String) {
+        guard let found = Array(text.utf8).withUnsafeBytes({ EventSeverity(named: $0) }) else { return nil }
+        self = found
     }
 }
 

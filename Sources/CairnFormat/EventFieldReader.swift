@@ -222,22 +222,12 @@ struct EventFieldReader {
     }
 
     private mutating func readStatus(_ index: Int) {
-        if tape.kind(index) == .string {
-            let value = tape.string(index)
-            for status in EventStatus.allCases {
-                if let name = status.name, value.isText(name) { facts.status = status }
-            }
-        }
+        if tape.kind(index) == .string { facts.status = EventStatus(named: tape.string(index)) ?? .other }
         check(.status, facts.status != .other)
     }
 
     private mutating func readSeverity(_ index: Int) {
-        if tape.kind(index) == .string {
-            let value = tape.string(index)
-            for severity in EventSeverity.allCases {
-                if let name = severity.name, value.isText(name) { facts.severity = severity }
-            }
-        }
+        if tape.kind(index) == .string { facts.severity = EventSeverity(named: tape.string(index)) ?? .other }
         check(.severity, facts.severity != .other)
     }
 
@@ -371,7 +361,7 @@ struct KeySet {
 }
 
 extension UnsafeRawBufferPointer {
-    func isText(_ text: StaticString) -> Bool {
+    package func isText(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount, let baseAddress else { return text.utf8CodeUnitCount == count }
         return equal(baseAddress, text.utf8Start, count)
     }

@@ -4,25 +4,29 @@ package struct JSONTape {
     let words: UnsafePointer<UInt64>
     let strings: UnsafeRawPointer
 
-    package enum Kind: UInt8 {
-        case root = 0x72
-        case object = 0x7B
-        case objectEnd = 0x7D
-        case array = 0x5B
-        case arrayEnd = 0x5D
-        case string = 0x22
-        case int = 0x6C
-        case uint = 0x75
-        case double = 0x64
-        case yes = 0x74
-        case no = 0x66
-        case null = 0x6E
+    /// The type of a value. Not an enum: what is read from the tape is compared as it is, without looking it up.
+    package struct Kind: Equatable, Sendable {
+        private let type: UInt8
+
+        fileprivate init(word: UInt64) { type = UInt8(truncatingIfNeeded: word >> 56) }
+
+        private init(_ type: UInt8) { self.type = type }
+
+        package static var root: Kind { Kind(0x72) }
+        package static var object: Kind { Kind(0x7B) }
+        package static var objectEnd: Kind { Kind(0x7D) }
+        package static var array: Kind { Kind(0x5B) }
+        package static var arrayEnd: Kind { Kind(0x5D) }
+        package static var string: Kind { Kind(0x22) }
+        package static var int: Kind { Kind(0x6C) }
+        package static var uint: Kind { Kind(0x75) }
+        package static var double: Kind { Kind(0x64) }
+        package static var yes: Kind { Kind(0x74) }
+        package static var no: Kind { Kind(0x66) }
+        package static var null: Kind { Kind(0x6E) }
     }
 
-    package func kind(_ index: Int) -> Kind {
-        // simdjson writes no other types.
-        Kind(rawValue: UInt8(truncatingIfNeeded: words[index] >> 56)) ?? .null
-    }
+    package func kind(_ index: Int) -> Kind { Kind(word: words[index]) }
 
     /// The unescaped bytes of the string at `index`.
     package func string(_ index: Int) -> UnsafeRawBufferPointer {

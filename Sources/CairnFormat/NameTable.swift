@@ -20,6 +20,8 @@ package struct NameTable: Sendable, Equatable {
         latest = 0
     }
 
+    package func name(_ number: UInt16) -> [UInt8]? { Int(number) < names.count ? names[Int(number)] : nil }
+
     package func find(_ name: UnsafeRawBufferPointer) -> UInt16? {
         let slot = slots[slot(of: name)]
         return slot == 0 ? nil : slot - 1

@@ -36,6 +36,10 @@ package struct ModuleBits: Sendable, Equatable {
 
     package func contains(_ module: UInt16) -> Bool { words[Int(module >> 6)] & 1 << UInt64(module & 63) != 0 }
 
+    package func isDisjoint(with other: ModuleBits) -> Bool { words & other.words == SIMD16() }
+
+    package func isSubset(of other: ModuleBits) -> Bool { words & ~other.words == SIMD16() }
+
     mutating func formUnion(_ other: ModuleBits) { words |= other.words }
 
     func append(to output: inout [UInt8]) {

@@ -84,6 +84,16 @@ public struct QueriedEvents {
     /// What was done so far.
     public var statistics: QueryStatistics { scan.statistics }
 
+    /// The events of the next spans that have any; nil behind the last.
+    mutating func takeBatch() throws(ReadError) -> [QueriedEvent]? {
+        if taken == scan.matches.count {
+            taken = 0
+            guard try scan.nextBatch() else { return nil }
+        }
+        defer { taken = scan.matches.count }
+        return (taken..<scan.matches.count).map { scan.event($0) }
+    }
+
     /// The next event; nil behind the last. An error comes after the events that were found before it, and ends the
     /// answer.
     public mutating func next() throws(ReadError) -> QueriedEvent? {

@@ -155,6 +155,6 @@ extension Hold {
         // Of erased events neither seal nor index knows the time; there is nothing left of them to be held.
         if pruning.excludes(seal) { return false }
         guard let index else { return true }
-        return index.spans.contains { !pruning.excludes($0, of: index) }
+        return index.spans.contains { pruning.exclusion(of: $0, of: index, hasErased: true) == nil }
     }
 }

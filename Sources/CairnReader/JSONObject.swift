@@ -33,6 +33,21 @@ struct JSONObject {
         members.append(UInt8(ascii: "]"))
     }
 
+    mutating func append(_ name: StaticString, _ object: JSONObject) {
+        begin(name)
+        members.append(contentsOf: object.bytes)
+    }
+
+    mutating func append(_ name: StaticString, texts: [String]) {
+        begin(name)
+        members.append(UInt8(ascii: "["))
+        for (index, text) in texts.enumerated() {
+            if index > 0 { members.append(UInt8(ascii: ",")) }
+            members.append(jsonString: text.utf8)
+        }
+        members.append(UInt8(ascii: "]"))
+    }
+
     private mutating func begin(_ name: StaticString) {
         if !members.isEmpty { members.append(UInt8(ascii: ",")) }
         members.append(UInt8(ascii: "\""))

@@ -13,6 +13,8 @@ public struct ReadError: Error, Sendable, Equatable, CustomStringConvertible {
         case format
         /// The segment is encrypted, and no identity was given that opens it.
         case encrypted
+        /// There are more different values than can be counted apart.
+        case tooMany
     }
 
     /// What kind of failure it is.

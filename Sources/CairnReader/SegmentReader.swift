@@ -37,6 +37,18 @@ package final class SegmentReader {
         if header.isPunctured { offset = try passSalts { _ throws(FormatError) in } }
     }
 
+    /// Another reader of the same file, for another thread.
+    init(sameAs place: SpanPlace) throws(ReadError) {
+        path = place.path
+        file = place.file
+        header = place.header
+        inflater = try reading(place.path) { () throws(FormatError) in try Inflater() }
+        window = Window(file: place.file)
+        headerSize = 0
+        offset = 0
+        nextSequence = place.header.firstSequence
+    }
+
     /// What is left of the salts where events were erased; nil where the header holds the salt key. Every salt member
     /// is checked.
     ///
@@ -77,8 +89,11 @@ package final class SegmentReader {
     }
 
     /// Goes to a block that begins at `offset` with event `sequence`.
-    package func seek(offset: UInt64, sequence: UInt64) {
+    ///
+    /// - Parameter end: offset behind the last block that will be read; more is not read ahead then.
+    package func seek(offset: UInt64, sequence: UInt64, end: UInt64 = .max) {
         self.offset = offset
+        window.end = end
         nextSequence = sequence
         footer = nil
     }
@@ -158,6 +173,8 @@ private struct Window {
     private var buffer: UnsafeMutableRawBufferPointer
     private var start: UInt64 = 0
     private var count = 0
+    /// Offset up to which it is read ahead.
+    var end = UInt64.max
     // Frees the buffer with the last copy of the window.
     private let owner: Owner
 
@@ -185,7 +202,9 @@ private struct Window {
             }
             count = 0
             start = offset
-            count = try file.read(at: offset, into: buffer)
+            let ahead = end > offset ? Int(min(end - offset, UInt64(buffer.count))) : 0
+            let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<max(wanted, ahead)])
+            count = try file.read(at: offset, into: room)
         }
         let from = Int(offset - start)
         let available = max(0, min(wanted, count - from))

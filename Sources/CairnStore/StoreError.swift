@@ -36,7 +36,7 @@ package struct StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         let code: Code
         switch error.code {
         case .io: code = .io
-        case .encrypted: code = .refused
+        case .encrypted, .tooMany: code = .refused
         case .noLog, .format: code = .damaged
         }
         self.init(code, error.description)

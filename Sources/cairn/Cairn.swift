@@ -25,10 +25,9 @@ struct Cairn: ParsableCommand {
             """,
         version: EmbeddedDaemon.version,
         subcommands: [
-            AnchorCommand.self, Archive.self, CheckProof.self, CheckReceipt.self, Demo.self, HoldCommand.self,
-            Init.self,
-            Prove.self, QueryCommand.self, Redact.self, Retention.self, Rotate.self, Send.self, Status.self, Sync.self,
-            Tail.self, Verify.self,
+            Activity.self, AnchorCommand.self, Archive.self, CheckProof.self, CheckReceipt.self, Demo.self, Fields.self,
+            HoldCommand.self, Init.self, Prove.self, QueryCommand.self, Redact.self, Retention.self, Rotate.self,
+            Send.self, Show.self, Stats.self, Status.self, Sync.self, Tail.self, Trail.self, Values.self, Verify.self,
         ])
 
     static func main() {

@@ -42,6 +42,7 @@ struct CommandFailure: Error, Equatable {
         case .noLog: self.init(.noInput, error.description)
         case .io: self.init(.inputOutput, error.description)
         case .encrypted: self.init(.noPermission, error.description)
+        case .tooMany: self.init(.usage, error.description)
         case .format:
             self.init(.data, "\(error.description); \"cairn verify\" tells what is still good")
         }

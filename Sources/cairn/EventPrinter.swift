@@ -10,8 +10,12 @@ final class EventPrinter {
     private var formatter: any EventFormatter
     let output: Output
 
-    init(_ settings: OutputSettings, output: Output = Output()) {
-        formatter = settings.formatter()
+    convenience init(_ settings: OutputSettings, output: Output = Output()) {
+        self.init(settings.formatter(), output: output)
+    }
+
+    init(_ formatter: any EventFormatter, output: Output = Output()) {
+        self.formatter = formatter
         self.output = output
     }
 

@@ -9,17 +9,12 @@ struct QueryCommand: ParsableCommand {
         commandName: "query",
         abstract: "Find events.",
         discussion: """
-            A filter is one or more terms of which all must hold: module=authentication status=failed \
-            ip_address=10.0.0.0/8 "password mismatch" not tenant=acme. Operators are = != < <= > >=; dotted paths reach \
-            any field; a text alone is searched for in action, actor, target and details. Put a filter in quotes, so \
-            that the shell leaves it alone.
-
-            Times: 2026-11-21, "2026-11-21 07:00:00", RFC 3339, today, yesterday, -1h, "1h ago", @epoch. They are times \
-            of the events, not of their receipt.
+            \(FilterOptions.explanation)
 
             EXAMPLES
               cairn query -S today 'module=authentication status=failed'
-              cairn query -n 20 -r -o table
+              cairn query -n 20 -r -o table 'severity>=high or status=failed'
+              cairn query 'actor.email~"@example\\.com$" target.type in(invoice, payment)'
               cairn query -o csv --output-fields _seq,actor.email,action > events.csv
               cairn query -o json --cursor-file seen    # what came since last time
 
@@ -30,18 +25,7 @@ struct QueryCommand: ParsableCommand {
     @OptionGroup var source: SourceOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(help: "What to look for; nothing finds everything.")
-    var filter: [String] = []
-
-    @Option(
-        name: [.customShort("S", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events of this time or later.", valueName: "time"))
-    var since: String?
-
-    @Option(
-        name: [.customShort("U", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events before this time.", valueName: "time"))
-    var until: String?
+    @OptionGroup var selection: FilterOptions
 
     @Option(
         name: [.customShort("n", allowingJoined: true), .long],
@@ -76,7 +60,7 @@ struct QueryCommand: ParsableCommand {
             throw ValidationError("an archive does not grow while it is read: leave out -f or --archive.")
         }
         if follow, reverse { throw ValidationError("-f prints the oldest first: leave out -r.") }
-        if follow, until != nil { throw ValidationError("-f waits for what is to come: leave out --until.") }
+        if follow, selection.until != nil { throw ValidationError("-f waits for what is to come: leave out --until.") }
         if reverse, afterCursor != nil || cursorFile != nil {
             throw ValidationError("a cursor goes forward: leave out -r.")
         }
@@ -87,7 +71,7 @@ struct QueryCommand: ParsableCommand {
 
     func run() throws {
         let watch = Stopwatch()
-        var query = try self.query(now: WallClock.now)
+        var query = try selection.query(utc: output.utc)
         let file = cursorFile.map(CursorFile.init(path:))
         let cursor = try afterCursor ?? file?.read()
         query.after = cursor
@@ -97,26 +81,20 @@ struct QueryCommand: ParsableCommand {
         let printer = EventPrinter(output.settings)
         let statistics = try print(query, printer, log)
         try printer.finish()
-        if explain { say(statistics, printer.count, watch.elapsed) }
+        if explain { statistics.explain(printed: printer.count, elapsed: watch.elapsed) }
         let reached = printer.lastSequence ?? cursor
         if showCursor, !follow, let reached { try Output.print("-- cursor: \(reached)") }
         if let file, let reached, reached != cursor { try file.write(reached) }
         if follow { try self.follow(query, printer, log, end: end, cursor: cursor, file: file) }
-        if printer.count == 0 { throw CommandFailure(.negative) }
-    }
-
-    /// What to look for; limit, order and cursor aside.
-    func query(now: Time) throws -> Query {
-        var query = Query()
-        query.filter = try Filter(filter.joined(separator: " "))
-        query.since = try since.map { try TimeExpression.parse($0, now: now, utc: output.utc) }
-        query.until = try until.map { try TimeExpression.parse($0, now: now, utc: output.utc) }
-        return query
+        if printer.count == 0 {
+            selection.hint(at: query.filter)
+            throw CommandFailure(.negative)
+        }
     }
 
     private func print(_ query: Query, _ printer: EventPrinter, _ log: AuditLog) throws -> QueryStatistics {
         var query = query
-        let followed = EventLimit(since == nil && query.after == nil ? 10 : nil)
+        let followed = EventLimit(selection.since == nil && query.after == nil ? 10 : nil)
         let limit = (lines ?? (follow ? followed : EventLimit(nil))).count
         if let limit, !reverse, query.after == nil {
             return try printer.printNewest(limit, query, of: log)
@@ -142,21 +120,6 @@ struct QueryCommand: ParsableCommand {
             nextWrite = now + Time.perSecond
             try file.write(sequence)
         }
-    }
-
-    private func say(_ statistics: QueryStatistics, _ printed: Int, _ elapsed: Int64) {
-        Console.say(
-            """
-            segments: \(Figures.count(statistics.segments)), left out by name or seal \
-            \(Figures.count(statistics.segmentsPruned)), without index \
-            \(Figures.count(statistics.segmentsWithoutIndex))
-            runs of blocks: \(Figures.count(statistics.spans)), left out by index or block head \
-            \(Figures.count(statistics.spansPruned))
-            inflated: \(Figures.bytes(UInt64(statistics.bytesInflated)))
-            events: \(Figures.count(statistics.eventsExamined)) examined, \(Figures.count(statistics.eventsParsed)) \
-            parsed, \(Figures.count(statistics.eventsMatched)) matched, \(Figures.count(printed)) printed
-            time: \(Figures.duration(nanoseconds: elapsed))
-            """)
     }
 }
 

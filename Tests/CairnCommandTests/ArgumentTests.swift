@@ -22,7 +22,7 @@ struct ArgumentTests {
         #expect(command.lines == EventLimit(5))
         #expect(command.reverse && command.explain && command.output.utc && !command.follow)
         #expect(command.output.output == .jsonPretty)
-        let query = try command.query(now: Self.now)
+        let query = try command.selection.query(utc: true, now: Self.now)
         #expect(query.since == Time(nanoseconds: Self.now.nanoseconds - Time.perHour))
         #expect(query.until == Self.now)
         #expect(try query.filter == Filter("module=a status=failed"))
@@ -32,7 +32,7 @@ struct ArgumentTests {
     func queryDefaults() throws {
         let command = try parse(QueryCommand.self, "query")
         #expect(command.lines == nil)
-        #expect(try command.query(now: Self.now) == Query())
+        #expect(try command.selection.query(utc: true, now: Self.now) == Query())
         #expect(command.output.settings.format == .short)
     }
 
@@ -83,11 +83,11 @@ struct ArgumentTests {
     @Test("a wrong filter or time points at the column")
     func pointing() throws {
         let filter = try parse(QueryCommand.self, "query", "module=")
-        let failure = #expect(throws: QuerySyntaxError.self) { try filter.query(now: Self.now) }
+        let failure = #expect(throws: QuerySyntaxError.self) { try filter.selection.query(utc: true, now: Self.now) }
         let told = failure.flatMap { CommandFailure(reporting: $0) }
         #expect(told?.status == .usage)
         #expect(told?.message?.contains("module=\n         ^") == true, "\(told?.message ?? "")")
         let time = try parse(QueryCommand.self, "query", "-S", "soon")
-        #expect(throws: QuerySyntaxError.self) { try time.query(now: Self.now) }
+        #expect(throws: QuerySyntaxError.self) { try time.selection.query(utc: true, now: Self.now) }
     }
 }

@@ -30,7 +30,7 @@ import Testing
             ("module=b", [1], 1, 2), ("module=c", [3], 1, 0), ("module=nowhere", [], 2, 0),
             ("module=a", [0, 2, 4, 5], 1, 1),
             ("module=\"Not Valid\"", [], 2, 0),
-            ("status=failed", [0], 0, 1), ("status=nonsense", [], 0, 2), ("status=null", [2, 3, 4, 5], 0, 2),
+            ("status=failed", [0], 0, 1), ("status=nonsense", [], 0, 2), ("status=null", [2, 3, 4, 5], 0, 0),
             ("severity=high", [0], 0, 0), ("severity=low", [2], 0, 1),
             ("action=one", [0], 0, 2), ("action=three", [2], 0, 3), ("actor.id=u2", [1], 0, 3), ("tenant=7", [2], 0, 3),
             ("ip_address=10.0.0.1", [1], 0, 3), ("ip_address=10.0.0.0/8", [1], 0, 0), ("session_id=x", [], 0, 4),

@@ -21,6 +21,12 @@ struct JSONLine {
         members.append(text: value ? "true" : "false")
     }
 
+    /// Adds a value that is JSON already.
+    mutating func add(_ name: StaticString, json: String) {
+        begin(name)
+        members.append(contentsOf: json.utf8)
+    }
+
     private mutating func begin(_ name: StaticString) {
         if !members.isEmpty { members.append(UInt8(ascii: ",")) }
         members.append(UInt8(ascii: "\""))

@@ -9,6 +9,8 @@ struct SegmentSpans {
     struct Span {
         /// Of its first member.
         var offset: UInt64
+        /// Of its members.
+        var length: UInt64
         var sequences: Range<UInt64>
     }
 
@@ -79,13 +81,17 @@ struct SegmentSpans {
             return false
         }
         usesIndex = true
+        let hasErased = reader.header.isPunctured
         for span in index.spans {
-            let sequences = span.firstSequence..<span.endSequence
             statistics.spans += 1
-            if pruning.excludes(sequences: sequences) || pruning.excludes(span, of: index) {
-                statistics.spansPruned += 1
+            statistics.blocks += Int(span.blocks)
+            if let reason = pruning.exclusion(of: span, of: index, hasErased: hasErased) {
+                statistics.prune(Int(span.blocks), reason)
             } else {
-                spans.append(Span(offset: span.offset, sequences: sequences))
+                spans.append(
+                    Span(
+                        offset: span.offset, length: span.length,
+                        sequences: span.firstSequence..<span.endSequence))
             }
         }
         left = spans.indices
@@ -123,12 +129,14 @@ struct SegmentSpans {
                 let sequences = block.firstSequence..<block.endSequence
                 guard wanted.overlaps(sequences) else { continue }
                 statistics.spans += 1
-                if pruning.excludes(sequences: sequences)
-                    || pruning.excludes(times: block.leastTime...block.greatestTime)
-                {
-                    statistics.spansPruned += 1
+                statistics.blocks += 1
+                if pruning.excludes(sequences: sequences) {
+                    statistics.prune(1, .sequence)
+                } else if pruning.excludes(times: block.leastTime...block.greatestTime) {
+                    statistics.prune(1, .time)
                 } else {
-                    spans.append(Span(offset: tail.offset, sequences: sequences))
+                    spans.append(
+                        Span(offset: tail.offset, length: UInt64(block.memberSize), sequences: sequences))
                 }
             case .footer, .end:
                 failure = endedEarly()
@@ -180,34 +188,20 @@ struct SegmentSpans {
         left = left.clamped(to: 0..<(spans.firstIndex { $0.offset >= span.offset } ?? spans.count))
     }
 
-    // MARK: Reading
-
-    /// Reads the lines of `span` into `lines`, padded for the JSON parser, and says between which times its events are.
-    func read(
-        _ span: Span, into lines: inout [UInt8], scratch: inout [UInt8]
-    ) throws(ReadError) -> ClosedRange<Time> {
-        reader.seek(offset: span.offset, sequence: span.sequences.lowerBound)
-        var times: ClosedRange<Time>?
-        while reader.nextSequence < span.sequences.upperBound {
-            let sequence = reader.nextSequence
-            // The first block goes to its place at once; nearly always it is the only one.
-            let isFirst = times == nil
-            let item = isFirst ? try reader.next(into: &lines) : try reader.next(into: &scratch)
-            guard case .block(let block) = item else {
-                throw ReadError(
-                    FormatError(.truncated, "a block was expected", at: reader.offset), path: reader.path,
-                    sequence: sequence)
-            }
-            if !isFirst { lines.append(contentsOf: scratch) }
-            let before = times ?? block.leastTime...block.greatestTime
-            times = min(before.lowerBound, block.leastTime)...max(before.upperBound, block.greatestTime)
-        }
-        guard let times, reader.nextSequence == span.sequences.upperBound else {
-            throw ReadError(
-                FormatError(.mismatch, "the block reaches beyond event \(span.sequences.upperBound)"),
-                path: reader.path, sequence: span.sequences.lowerBound)
-        }
-        lines.reserveCapacity(lines.count + JSONParser.padding)
-        return times
+    /// Where a thread of its own finds a span.
+    func place(of span: Span) -> SpanPlace {
+        SpanPlace(
+            file: reader.file, path: reader.path, header: reader.header, span: span,
+            wanted: wanted.clamped(to: 0..<(end ?? .max)))
     }
+}
+
+/// A span to be read, and all that is needed to do so.
+struct SpanPlace: Sendable {
+    var file: any ReadableFile
+    var path: String
+    var header: SegmentHeader
+    var span: SegmentSpans.Span
+    /// Numbers of the events that are to be looked at.
+    var wanted: Range<UInt64>
 }

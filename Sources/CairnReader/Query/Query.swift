@@ -68,6 +68,16 @@ public struct QueryStatistics: Sendable, Equatable {
     public var spans = 0
     /// Those of them that were left out by index or block head.
     public var spansPruned = 0
+    /// Blocks in those segments.
+    public var blocks = 0
+    /// Those of them that were left out by their sequence numbers.
+    public var blocksPrunedBySequence = 0
+    /// By their times.
+    public var blocksPrunedByTime = 0
+    /// By their modules, statuses and severities.
+    public var blocksPrunedBySets = 0
+    /// By the filter over identifiers.
+    public var blocksPrunedByTokens = 0
     /// Bytes of lines that were inflated.
     public var bytesInflated = 0
     /// Events that were looked at.
@@ -80,4 +90,32 @@ public struct QueryStatistics: Sendable, Equatable {
     public var segmentsWithoutIndex = 0
 
     package init() {}
+
+    mutating func add(_ other: QueryStatistics) {
+        segments += other.segments
+        segmentsPruned += other.segmentsPruned
+        spans += other.spans
+        spansPruned += other.spansPruned
+        blocks += other.blocks
+        blocksPrunedBySequence += other.blocksPrunedBySequence
+        blocksPrunedByTime += other.blocksPrunedByTime
+        blocksPrunedBySets += other.blocksPrunedBySets
+        blocksPrunedByTokens += other.blocksPrunedByTokens
+        bytesInflated += other.bytesInflated
+        eventsExamined += other.eventsExamined
+        eventsParsed += other.eventsParsed
+        eventsMatched += other.eventsMatched
+        segmentsWithoutIndex += other.segmentsWithoutIndex
+    }
+
+    /// Counts a span of so many blocks as left out.
+    mutating func prune(_ blocks: Int, _ reason: Pruning.Reason) {
+        spansPruned += 1
+        switch reason {
+        case .sequence: blocksPrunedBySequence += blocks
+        case .time: blocksPrunedByTime += blocks
+        case .sets: blocksPrunedBySets += blocks
+        case .tokens: blocksPrunedByTokens += blocks
+        }
+    }
 }
