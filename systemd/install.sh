@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds and installs Cairn: programs, systemd units, users, configuration, shell completions.
+# Builds and installs Cairn: programs, systemd units, users, configuration, shell completions, man pages.
 set -eu
 umask 022
 
@@ -74,6 +74,7 @@ sysusers=$lib/sysusers.d/cairn.conf
 tmpfiles=$lib/tmpfiles.d/cairn.conf
 shipped=$PREFIX/share/cairn/cairn.yaml
 config=/etc/cairn/cairn.yaml
+manual=$PREFIX/share/man
 bash=$PREFIX/share/bash-completion/completions/cairn
 zsh=$zsh/_cairn
 fish=$PREFIX/share/fish/vendor_completions.d/cairn.fish
@@ -132,6 +133,20 @@ put_completions() {
     put 644 "$temporary/fish" "$fish"
 }
 
+# One page for each command of cairn in section 1, and one for cairnd in section 8.
+put_manual() {
+    mkdir "$temporary/man"
+    if ! "$binaries/cairn" --experimental-dump-help >"$temporary/cairn.json" ||
+        ! "$binaries/cairnd" --experimental-dump-help >"$temporary/cairnd.json" ||
+        ! "$binaries/cairn" generate-manual --section 1 "$temporary/man" <"$temporary/cairn.json" ||
+        ! "$binaries/cairn" generate-manual --section 8 "$temporary/man" <"$temporary/cairnd.json"; then
+        fail "$binaries/cairn cannot write man pages: was it built on this machine?"
+    fi
+    for page in "$temporary"/man/*; do
+        put 644 "$page" "$manual/man${page##*.}/${page##*/}"
+    done
+}
+
 install_all() {
     [ "$build" = no ] || build_programs
     binaries=$root/.build/release
@@ -154,6 +169,7 @@ install_all() {
     put 644 "$root/systemd/cairn.tmpfiles.conf" "$tmpfiles"
     put_configuration
     put_completions
+    put_manual
 
     if [ -n "$DESTDIR" ]; then
         say "Not done, because DESTDIR is set: systemd-sysusers, systemd-tmpfiles --create, systemctl daemon-reload."
@@ -178,6 +194,9 @@ uninstall_all() {
         systemctl disable --now cairnd.service cairnd.socket cairn-archive.timer cairn-retention.timer || say "  (the units were not enabled)"
     fi
     say "Removing${DESTDIR:+ below $DESTDIR}:"
+    for page in "$DESTDIR$manual"/man1/cairn.1 "$DESTDIR$manual"/man1/cairn-*.1 "$DESTDIR$manual"/man8/cairnd.8; do
+        [ ! -e "$page" ] || { rm -f "$page" && say "  removed    $page"; }
+    done
     for job in $jobs; do
         [ ! -e "$DESTDIR$units/$job" ] || { rm -f "$DESTDIR$units/$job" && say "  removed    $DESTDIR$units/$job"; }
     done

@@ -1,35 +1,49 @@
 /// The tape that simdjson leaves behind (its doc/tape.md): one 64-bit word for each value, the type in the top 8 bits.
 /// Good until the parser is used again.
+///
+/// Its methods are compiled into the modules that call them: they run many times for each event.
+@usableFromInline
 package struct JSONTape {
-    let words: UnsafePointer<UInt64>
-    let strings: UnsafeRawPointer
+    @usableFromInline package let words: UnsafePointer<UInt64>
+    @usableFromInline package let strings: UnsafeRawPointer
 
-    /// The type of a value. Not an enum: what is read from the tape is compared as it is, without looking it up.
-    package struct Kind: Equatable, Sendable {
-        private let type: UInt8
-
-        fileprivate init(word: UInt64) { type = UInt8(truncatingIfNeeded: word >> 56) }
-
-        private init(_ type: UInt8) { self.type = type }
-
-        package static var root: Kind { Kind(0x72) }
-        package static var object: Kind { Kind(0x7B) }
-        package static var objectEnd: Kind { Kind(0x7D) }
-        package static var array: Kind { Kind(0x5B) }
-        package static var arrayEnd: Kind { Kind(0x5D) }
-        package static var string: Kind { Kind(0x22) }
-        package static var int: Kind { Kind(0x6C) }
-        package static var uint: Kind { Kind(0x75) }
-        package static var double: Kind { Kind(0x64) }
-        package static var yes: Kind { Kind(0x74) }
-        package static var no: Kind { Kind(0x66) }
-        package static var null: Kind { Kind(0x6E) }
+    init(words: UnsafePointer<UInt64>, strings: UnsafeRawPointer) {
+        self.words = words
+        self.strings = strings
     }
 
-    package func kind(_ index: Int) -> Kind { Kind(word: words[index]) }
+    /// The type of a value. Not an enum: what is read from the tape is compared as it is, without looking it up.
+    @frozen @usableFromInline
+    package struct Kind: Equatable, Sendable {
+        @usableFromInline let type: UInt8
+
+        @inlinable
+        init(word: UInt64) { type = UInt8(truncatingIfNeeded: word >> 56) }
+
+        @inlinable
+        init(_ type: UInt8) { self.type = type }
+
+        @inlinable
+        package static func == (a: Kind, b: Kind) -> Bool { a.type == b.type }
+
+        @inlinable package static var root: Kind { Kind(0x72) }
+        @inlinable package static var object: Kind { Kind(0x7B) }
+        @inlinable package static var objectEnd: Kind { Kind(0x7D) }
+        @inlinable package static var array: Kind { Kind(0x5B) }
+        @inlinable package static var arrayEnd: Kind { Kind(0x5D) }
+        @inlinable package static var string: Kind { Kind(0x22) }
+        @inlinable package static var int: Kind { Kind(0x6C) }
+        @inlinable package static var uint: Kind { Kind(0x75) }
+        @inlinable package static var double: Kind { Kind(0x64) }
+        @inlinable package static var yes: Kind { Kind(0x74) }
+        @inlinable package static var no: Kind { Kind(0x66) }
+        @inlinable package static var null: Kind { Kind(0x6E) }
+    }
+
+    @inlinable package func kind(_ index: Int) -> Kind { Kind(word: words[index]) }
 
     /// The unescaped bytes of the string at `index`.
-    package func string(_ index: Int) -> UnsafeRawBufferPointer {
+    @inlinable package func string(_ index: Int) -> UnsafeRawBufferPointer {
         let start = strings + Int(words[index] & 0x00FF_FFFF_FFFF_FFFF)
         return UnsafeRawBufferPointer(start: start + 4, count: Int(start.loadUnaligned(as: UInt32.self)))
     }
@@ -63,7 +77,7 @@ package struct JSONTape {
     }
 
     /// Index of the value behind the one at `index`.
-    package func next(_ index: Int) -> Int {
+    @inlinable package func next(_ index: Int) -> Int {
         switch kind(index) {
         case .object, .array: Int(UInt32(truncatingIfNeeded: words[index]))
         case .int, .uint, .double: index + 2

@@ -120,3 +120,12 @@ extension AuditLog {
         try Prover(directory, checkpoint: checkpoint).prove(sequences, body)
     }
 }
+
+extension AuditLog {
+    /// Verifies the whole log, also while a daemon writes it. Every byte is read, hashed and compared.
+    ///
+    /// - Throws: a ``ReadError`` only where the operating system refuses; whatever is wrong with the log is a finding.
+    public func verify(_ options: VerifyOptions = VerifyOptions()) throws(ReadError) -> Verification {
+        try Verifier(directory, options: options).run()
+    }
+}

@@ -25,7 +25,8 @@ struct Cairn: ParsableCommand {
             """,
         version: EmbeddedDaemon.version,
         subcommands: [
-            Activity.self, AnchorCommand.self, Archive.self, CheckProof.self, CheckReceipt.self, Demo.self, Fields.self,
+            Activity.self, AnchorCommand.self, Archive.self, CheckProof.self, CheckReceipt.self, Demo.self, Export.self,
+            Fields.self, GenerateManual.self,
             HoldCommand.self, Init.self, Prove.self, QueryCommand.self, Redact.self, Retention.self, Rotate.self,
             Send.self, Show.self, Stats.self, Status.self, Sync.self, Tail.self, Trail.self, Values.self, Verify.self,
         ])

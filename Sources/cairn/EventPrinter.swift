@@ -8,6 +8,8 @@ final class EventPrinter {
     /// The greatest sequence number that was printed: where an answer that is asked for later goes on.
     private(set) var lastSequence: UInt64?
     private var formatter: any EventFormatter
+    /// Whether beginning and end are written.
+    private var isFinished = false
     let output: Output
 
     convenience init(_ settings: OutputSettings, output: Output = Output()) {
@@ -17,6 +19,20 @@ final class EventPrinter {
     init(_ formatter: any EventFormatter, output: Output = Output()) {
         self.formatter = formatter
         self.output = output
+    }
+
+    /// Prints all that `query` finds, in a form that the library writes. Nothing else must be printed with it.
+    func export(_ query: Query, _ form: ExportForm, fields: [String], of log: AuditLog) throws -> QueryStatistics {
+        let result = try log.export(
+            ExportRequest(query, form, fields: fields),
+            to: { bytes in
+                output.bytes.append(contentsOf: bytes)
+                try output.flushIfFull()
+            })
+        count += Int(result.rows)
+        lastSequence = result.lastSequence
+        isFinished = true
+        return result.statistics
     }
 
     /// Prints all that `query` finds.
@@ -76,7 +92,7 @@ final class EventPrinter {
 
     /// Writes all that is held back.
     func finish() throws {
-        formatter.finish(to: &output.bytes)
+        if !isFinished { formatter.finish(to: &output.bytes) }
         try output.flush()
     }
 

@@ -100,6 +100,10 @@ struct QueryCommand: ParsableCommand {
             return try printer.printNewest(limit, query, of: log)
         }
         query.limit = limit
+        if limit == nil, !follow, let form = output.settings.exportForm {
+            query.order = reverse ? .newestFirst : .oldestFirst
+            return try printer.export(query, form, fields: output.settings.fields, of: log)
+        }
         query.order = reverse ? .newestFirst : .oldestFirst
         return try printer.print(query, of: log)
     }

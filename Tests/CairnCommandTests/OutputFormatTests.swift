@@ -150,9 +150,10 @@ struct CSVTests {
             ("=HYPERLINK(\"x\",\"y\")", "\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\""),
         ])
     func cells(text: String, expected: String) {
-        var output: [UInt8] = []
-        CSVFormatter.append(Array(text.utf8), isNumber: false, to: &output)
-        #expect(String(decoding: output, as: UTF8.self) == expected)
+        var value: [UInt8] = []
+        value.append(jsonString: text.utf8)
+        let line = stored(#"{"action":"a","module":"m","s":\#(String(decoding: value, as: UTF8.self))}"#)
+        #expect(formatted([line], OutputSettings(format: .csv, fields: ["s"])) == "s\r\n\(expected)\r\n")
     }
 
     @Test("a number is not a formula, a text that looks like one is")

@@ -53,10 +53,18 @@ tree_with_times() { (cd "$1" && find . -printf '%m %p %T@ %C@ %i\n' | sort -k 2)
 source=$work/source
 mkdir -p "$source/.build/release" "$work/forbidden"
 cp -R "$root/systemd" "$root/Config" "$source/"
-printf '#!/bin/sh\nexit 0\n' >"$source/.build/release/cairnd"
+printf '#!/bin/sh\necho cairnd\n' >"$source/.build/release/cairnd"
 cat >"$source/.build/release/cairn" <<'PROGRAM'
 #!/bin/sh
-[ "$1" = --generate-completion-script ] && echo "completions for $2"
+case $1 in
+--generate-completion-script) echo "completions for $2" ;;
+--experimental-dump-help) echo cairn ;;
+generate-manual)
+    read -r name
+    echo "manual of $name" >"$4/$name.$3"
+    [ "$name" = cairnd ] || echo "manual of $name query" >"$4/$name-query.$3"
+    ;;
+esac
 PROGRAM
 chmod 755 "$source/.build/release/cairnd" "$source/.build/release/cairn"
 for command in systemctl systemd-sysusers systemd-tmpfiles sudo swift useradd groupadd chown; do
@@ -106,11 +114,15 @@ check 'tree and modes' same '644 ./etc/cairn/cairn.yaml
 644 ./usr/share/cairn/cairn.yaml
 644 ./usr/share/cairn/retention.yaml
 644 ./usr/share/fish/vendor_completions.d/cairn.fish
+644 ./usr/share/man/man1/cairn-query.1
+644 ./usr/share/man/man1/cairn.1
+644 ./usr/share/man/man8/cairnd.8
 644 ./usr/share/zsh/vendor-completions/_cairn' "$(tree "$destination")"
 for shell in bash-completion/completions/cairn:bash zsh/vendor-completions/_cairn:zsh \
     fish/vendor_completions.d/cairn.fish:fish; do
     check "completions ${shell##*:}" same "completions for ${shell##*:}" "$(cat "$destination/usr/share/${shell%:*}")"
 done
+check 'manual' same 'manual of cairnd' "$(cat "$destination/usr/share/man/man8/cairnd.8")"
 unit=$destination/usr/lib/systemd/system/cairnd.service
 check 'unit as it is in the source' cmp "$root/systemd/cairnd.service" "$unit"
 check 'configuration as it is in the source' cmp "$root/Config/cairn.yaml" "$destination/etc/cairn/cairn.yaml"

@@ -32,8 +32,8 @@ private struct RegularExpressionAutomaton: ~Copyable {
     private var states: RegularExpressionStates
     /// What a text begins with: a row, or what a transition says instead.
     private var initial = States.unknown
-    /// The set where no match has begun, if it needs no context. Its row is the first then, and bytes that it stays with
-    /// are passed over faster than by transitions.
+    /// The set where no match has begun, if it needs no context. Its row is the first then, and bytes that it stays
+    /// with are passed over faster than by transitions.
     private let idle: [UInt32]?
     /// For each byte the number of its class; then for each byte 1 if it leads away from `idle`.
     private let byteTable: UnsafeMutablePointer<UInt8>
@@ -45,8 +45,8 @@ private struct RegularExpressionAutomaton: ~Copyable {
     private(set) var simulatedCount = 0
     private(set) var forgottenCount = 0
 
-    /// Bytes that a state must have been good for on average; if fewer, the rest of the text is simulated, since to make a
-    /// state takes some times as long as a step of the simulation (the number is RE2's).
+    /// Bytes that a state must have been good for on average; if fewer, the rest of the text is simulated, since to
+    /// make a state takes some times as long as a step of the simulation (the number is RE2's).
     private static let bytesPerState = 10
 
     init(_ program: RegularExpressionProgram, memoryLimit: Int) {
@@ -120,8 +120,8 @@ private struct RegularExpressionAutomaton: ~Copyable {
         return true
     }
 
-    /// What the transition of a row says for a byte, or nil for the end of the text. Returns nil if the simulation must go
-    /// on behind the byte.
+    /// What the transition of a row says for a byte, or nil for the end of the text. Returns nil if the simulation must
+    /// go on behind the byte.
     private mutating func find(from row: Int, _ byte: UInt8?) -> UInt32? {
         let next: UInt32
         switch simulation.step(from: states.nodes(row), states.context(row), byte) {

@@ -11,8 +11,8 @@ struct RegularExpressionContext: OptionSet {
 /// Goes all ways through a ``RegularExpressionProgram`` at once, byte by byte.
 ///
 /// Where it has come to is a set of nodes: those that take a byte, and assertions that depend on what comes next. The
-/// nodes of a set are in order, each once, so that equal sets are equal arrays. The beginning of the program is in every
-/// set, since a match may begin anywhere. A step takes time linear in the size of the program.
+/// nodes of a set are in order, each once, so that equal sets are equal arrays. The beginning of the program is in
+/// every set, since a match may begin anywhere. A step takes time linear in the size of the program.
 struct RegularExpressionSimulation: ~Copyable {
     typealias Context = RegularExpressionContext
     typealias Program = RegularExpressionProgram
@@ -130,7 +130,8 @@ struct RegularExpressionSimulation: ~Copyable {
         case textEnd
     }
 
-    /// Goes on from `node` as far as that takes no byte. Returns whether it came to the match; the stack is of no use then.
+    /// Goes on from `node` as far as that takes no byte. Returns whether it came to the match; the stack is of no use
+    /// then.
     private mutating func reach(_ node: UInt32, _ context: Context, _ ahead: Ahead) -> Bool {
         var count = 1
         stack[0] = node

@@ -57,7 +57,7 @@ struct RegularExpressionStates: ~Copyable {
 
     /// The row of the state, added if it is new; nil if it is new and memory is full.
     mutating func row(_ nodes: [UInt32], _ context: Context) -> UInt32? {
-        var place = hash(nodes, context)
+        var place = hash(nodes)
         while index[place] != 0 {
             if isRow(Int(index[place]), nodes, context) { return index[place] }
             place = (place + 1) & (indexCount - 1)
@@ -91,8 +91,8 @@ struct RegularExpressionStates: ~Copyable {
     }
 
     /// A place of the index.
-    private func hash(_ nodes: [UInt32], _ context: Context) -> Int {
-        var hash = UInt64(context.rawValue)
+    private func hash(_ nodes: [UInt32]) -> Int {
+        var hash: UInt64 = 0
         for node in nodes {
             hash = (hash ^ UInt64(node)) &* 0x9E37_79B9_7F4A_7C15
             hash ^= hash >> 32

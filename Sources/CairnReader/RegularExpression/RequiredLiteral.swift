@@ -1,6 +1,6 @@
 /// Bytes that every match of a part of a regular expression has, gathered from its literals.
 struct RequiredLiteral {
-    /// Whether the part matches `prefix` and nothing else.
+    /// Whether the part matches one text only, which `prefix` and `suffix` are, or are the beginning and the end of.
     private var isExact: Bool
     /// What every match begins with, ends with, and has somewhere.
     private var prefix: [UInt8]
@@ -37,7 +37,7 @@ struct RequiredLiteral {
     }
 
     private init(isExact: Bool, prefix: [UInt8], suffix: [UInt8], best: [UInt8]) {
-        self.isExact = isExact && prefix.count <= Self.lengthLimit
+        self.isExact = isExact
         self.prefix = Array(prefix.prefix(Self.lengthLimit))
         self.suffix = Array(suffix.suffix(Self.lengthLimit))
         self.best = Array(best.prefix(Self.lengthLimit))

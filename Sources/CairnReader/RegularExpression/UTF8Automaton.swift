@@ -10,8 +10,8 @@ struct UTF8Automaton {
         var target: Int
     }
 
-    /// The transitions of each, in order of their bytes, without overlap; targets stand before what leads to them, and the
-    /// node to begin with is the last.
+    /// The transitions of each, in order of their bytes, without overlap; targets stand before what leads to them, and
+    /// the node to begin with is the last.
     private(set) var nodes: [[Transition]] = []
     private var known: [[Transition]: Int] = [:]
 
@@ -54,7 +54,7 @@ struct UTF8Automaton {
             let mask: UInt32 = (1 << bits) - 1
             guard low & ~mask != high & ~mask else { continue }
             if low & mask != 0 { return low | mask }
-
+            if high & mask != mask { return (high & ~mask) - 1 }
         }
         return nil
     }

@@ -30,13 +30,6 @@ enum Column: Equatable {
     static let overview: [Column] = [
         .time, .path("_seq"), .path("module"), .path("action"), .path("status"), .actor, .target, .path("ip_address"),
     ]
-
-    /// What CSV holds: the fields of DESIGN that have one value, by their own names.
-    static let flat: [Column] = [
-        "_seq", "_received", "timestamp", "module", "action", "status", "severity", "actor.type", "actor.id",
-        "actor.name", "actor.email", "target.type", "target.id", "target.name", "tenant", "ip_address", "session_id",
-        "user_agent", "classification", "id", "details",
-    ].map(Column.init(path:))
 }
 
 /// An event to be shown: a stored line with the places of its members.

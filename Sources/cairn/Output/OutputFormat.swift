@@ -1,5 +1,6 @@
 import ArgumentParser
 import CairnFormat
+import CairnReader
 
 /// How events are written.
 enum OutputFormat: String, CaseIterable, ExpressibleByArgument {
@@ -35,12 +36,21 @@ struct OutputSettings {
         fields.isEmpty ? usual : fields.map(Column.init(path:))
     }
 
+    /// The form in which the library writes the same, on every core; nil where only the formatter does.
+    var exportForm: ExportForm? {
+        switch format {
+        case .csv: .csv
+        case .json: isTerminal ? nil : .ndjson
+        default: nil
+        }
+    }
+
     func formatter() -> any EventFormatter {
         switch format {
         case .short: ShortFormatter(self)
         case .json, .raw: JSONFormatter(self)
         case .jsonPretty: PrettyFormatter(self)
-        case .csv: CSVFormatter(self)
+        case .csv: EncodedFormatter(fields.isEmpty ? CSVEncoder() : CSVEncoder(fields: fields))
         case .table: TableFormatter(self)
         case .cat: CatFormatter(self)
         }
