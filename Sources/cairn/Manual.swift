@@ -120,7 +120,8 @@ struct ManualPage {
                 isListing = line.hasPrefix("EXAMPLE")
                 if isListing { lines.append(".EX") }
             } else {
-                lines.append(escaped(String(line)))
+                // Outside of examples a blank at the beginning would break the line.
+                lines.append(escaped(String(isListing ? line : line.drop { $0 == " " })))
             }
         }
         if isListing { lines.append(".EE") }
