@@ -124,6 +124,35 @@ import Testing
         #expect(error.expected.contains(row.expected), "\(error.expected)")
     }
 
+    /// As a person reads it behind "expected".
+    @Test(arguments: [
+        ("a(b", "a ) to close the group of column 2 of the regular expression"),
+        ("x[a", "a ] to close the class of column 2 of the regular expression"),
+        ("a)", #"no ) here, as no group is open (\) is the character)"#),
+        ("*a", #"something to repeat before * (\* is the character)"#),
+        ("a{b", #"a number of repetitions, such as {3} or {0,3} (\{ is the character)"#),
+        ("a{5,4}", "a number not less than 5"),
+        ("a{1001}", "a number not greater than 1000"),
+        ("a+?*", "one quantifier only: what is to be repeated again must be in a group, (?: )"),
+        ("$*", #"no quantifier: ^, $, \b and other places cannot be repeated"#),
+        ("[b-a]", "a range from the lower character to the higher one"),
+        ("[a-c-e]", #"\- for the character -, which stands for itself only where a class begins or ends"#),
+        ("[:alpha:]", "two pairs of brackets around the name of a class, as in [[:digit:]]"),
+        ("a\\", #"a character behind \ (\\ is the backslash)"#),
+        (#"\xZZ"#, #"2 hexadecimal digits, as in \x41 and \u0041 (or \x{1F600})"#),
+        (#"\x{D800}"#, "the number of a character: not above 10FFFF, no surrogate (D800 to DFFF)"),
+        (#"\ö"#, "that character without a backslash"),
+        (#"(.)\1"#, "what is to match again, written again: backreferences are not supported"),
+        (#"\p{Lu}"#, #"a class of ranges such as [a-zà-ÿ]: properties of characters (\p) are not supported"#),
+        ("(?<name>a)", "a group without a name: what a group matched is not kept"),
+        ("(?>a)", "(?: ) instead of an atomic group, which nothing needs, since matching never goes back"),
+        ("a{1000}{1000}", "one quantifier only: what is to be repeated again must be in a group, (?: )"),
+    ])
+    func readsWell(_ pattern: String, _ expected: String) throws {
+        let error = try #require(throws: RegularExpressionError.self) { try RegularExpression(pattern) }
+        #expect(error.expected == expected)
+    }
+
     /// Every beginning of a good pattern is good or is refused behind its end or inside, never later.
     @Test func anyBeginning() throws {
         let pattern = Array(#"^(?i:a[^b-d\]]{2,3}?|\x{1F600}+[[:alpha:]])(?:\u0041*|\.)?$"#)
