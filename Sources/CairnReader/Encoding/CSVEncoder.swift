@@ -3,8 +3,8 @@ package import CairnFormat
 /// CSV with a header (RFC 4180): a column for each field. Every event is one line: control characters inside values are
 /// written as JSON escapes, `\n` or `\u001b`.
 ///
-/// Texts stand unescaped otherwise, numbers, objects and arrays as their JSON text; what is missing or null is empty. A
-/// text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection"); JSON numbers are
+/// Texts stand unescaped otherwise, numbers as they stand in the event, objects and arrays as JSON without white space;
+/// what is missing or null is empty. A text that a spreadsheet would take for a formula gets a `'` before it (OWASP, "CSV Injection"); JSON numbers are
 /// none.
 package struct CSVEncoder: EventEncoder {
     /// The fields of an event that have one value, by their own names.
@@ -38,7 +38,7 @@ package struct CSVEncoder: EventEncoder {
     package func appendBeginning(to output: inout [UInt8]) { output.append(contentsOf: header) }
 
     package mutating func append(_ tape: JSONTape, line: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-        fields.find(in: tape, line: line, locating: .containers)
+        fields.find(in: tape, line: line, locating: [])
         let count = fields.count
         fields.withPlaces { places in
             ByteWriter.append(to: &output, room: 2 * line.count + count) { writer in
@@ -59,9 +59,11 @@ extension ByteWriter {
     ) {
         guard place.isFound else { return }
         let index = Int(place.index)
-        switch tape.type(at: index) {
-        case UInt8(ascii: "\""): append(cell: tape.text(at: index))
-        case UInt8(ascii: "{"), UInt8(ascii: "["): append(jsonCell: line.part(place.range))
+        let type = tape.type(at: index)
+        // Most are.
+        if type == UInt8(ascii: "\"") { return append(cell: tape.text(at: index)) }
+        switch type {
+        case UInt8(ascii: "{"), UInt8(ascii: "["): append(jsonCellAt: index, tape, line)
         case UInt8(ascii: "l"), UInt8(ascii: "u"), UInt8(ascii: "d"): append(numberAt: place, tape, line)
         case UInt8(ascii: "t"): append("true")
         case UInt8(ascii: "f"): append("false")
@@ -101,20 +103,24 @@ extension ByteWriter {
             append(UInt8(ascii: "'"))
         default: break
         }
-        append(visible: text, isJSON: false)
+        append(visible: text)
         if needsQuotes { append(UInt8(ascii: "\"")) }
     }
 
-    /// Appends a cell with a JSON text, which stays the same JSON: there controls are white space between values only.
+    /// Appends a cell with an object or array.
     @inline(never)
-    mutating func append(jsonCell text: UnsafeRawBufferPointer) {
-        let needsQuotes = text.contains { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: ",") }
-        if needsQuotes { append(UInt8(ascii: "\"")) }
-        append(visible: text, isJSON: true)
-        if needsQuotes { append(UInt8(ascii: "\"")) }
+    private mutating func append(jsonCellAt index: Int, _ tape: JSONTape, _ line: UnsafeRawBufferPointer) {
+        var json = JSONCell(tape: tape, cursor: SourceCursor(tape, line: line), line: line)
+        let start = mark
+        // Nearly all have quotes or commas in them.
+        append(UInt8(ascii: "\""))
+        json.append(index, to: &self)
+        if json.needsQuotes { return append(UInt8(ascii: "\"")) }
+        goBack(to: start)
+        json.append(index, to: &self)
     }
 
-    private mutating func append(visible text: UnsafeRawBufferPointer, isJSON: Bool) {
+    fileprivate mutating func append(visible text: UnsafeRawBufferPointer) {
         var index = 0
         while index < text.count {
             let byte = text[index]
@@ -125,14 +131,101 @@ extension ByteWriter {
             }
             let size = min(VisibleText.size(lead: byte), text.count - index)
             let scalar = VisibleText.scalar(text, at: index, size: size)
-            if isJSON, byte < 0x20 {
-                append(UInt8(ascii: " "))
-            } else if VisibleText.isUnsafe(scalar) {
+            if VisibleText.isUnsafe(scalar) {
                 append(escapeOf: scalar)
             } else {
                 append(padded: text.part(index..<(index + size)))
             }
             index += size
         }
+    }
+
+    /// Appends a JSON string inside a cell: its quotes are doubled.
+    @inline(__always)
+    fileprivate mutating func append(cellString text: UnsafeRawBufferPointer) {
+        append("\"\"")
+        if !append(padded: text, unless: ByteWriter.cellStringMarks) { append(specialCellString: text) }
+        append("\"\"")
+    }
+
+    @inline(__always)
+    private static func cellStringMarks(_ block: ByteBlock) -> ByteBlock.Marks {
+        block.isControlOrBeyondASCII | block.equal(UInt8(ascii: "\"")) | block.equal(UInt8(ascii: "\\"))
+            | block.equal(0x7F)
+    }
+
+    @inline(never)
+    private mutating func append(specialCellString text: UnsafeRawBufferPointer) {
+        var start = 0
+        for index in text.indices where text[index] == UInt8(ascii: "\"") || text[index] == UInt8(ascii: "\\") {
+            append(visible: text.part(start..<index))
+            append(UInt8(ascii: "\\"))
+            start = index
+        }
+        append(visible: text.part(start..<text.count))
+    }
+}
+
+/// Writes an object or array as JSON inside a cell with quotes: without white space, numbers as they stand in the line.
+private struct JSONCell {
+    let tape: JSONTape
+    var cursor: SourceCursor
+    let line: UnsafeRawBufferPointer
+    private(set) var needsQuotes = false
+
+    init(tape: JSONTape, cursor: SourceCursor, line: UnsafeRawBufferPointer) {
+        (self.tape, self.cursor, self.line) = (tape, cursor, line)
+    }
+
+    /// Not deeper than ``Limits/depth``, as the parser sees to.
+    mutating func append(_ index: Int, to writer: inout ByteWriter) {
+        switch tape.type(at: index) {
+        case UInt8(ascii: "{"): appendObject(index, to: &writer)
+        case UInt8(ascii: "["): appendArray(index, to: &writer)
+        case UInt8(ascii: "\""):
+            needsQuotes = true
+            writer.append(cellString: tape.text(at: index))
+        case UInt8(ascii: "t"): writer.append("true")
+        case UInt8(ascii: "f"): writer.append("false")
+        case UInt8(ascii: "n"): writer.append("null")
+        default: appendNumber(index, to: &writer)
+        }
+    }
+
+    private mutating func appendObject(_ object: Int, to writer: inout ByteWriter) {
+        writer.append(UInt8(ascii: "{"))
+        var name = object &+ 1
+        while tape.type(at: name) != UInt8(ascii: "}") {
+            if name > object &+ 1 { writer.append(UInt8(ascii: ",")) }
+            needsQuotes = true
+            writer.append(cellString: tape.text(at: name))
+            writer.append(UInt8(ascii: ":"))
+            append(name &+ 1, to: &writer)
+            name = tape.index(behind: name &+ 1)
+        }
+        writer.append(UInt8(ascii: "}"))
+    }
+
+    private mutating func appendArray(_ array: Int, to writer: inout ByteWriter) {
+        writer.append(UInt8(ascii: "["))
+        var element = array &+ 1
+        while tape.type(at: element) != UInt8(ascii: "]") {
+            if element > array &+ 1 {
+                needsQuotes = true
+                writer.append(UInt8(ascii: ","))
+            }
+            append(element, to: &writer)
+            element = tape.index(behind: element)
+        }
+        writer.append(UInt8(ascii: "]"))
+    }
+
+    private mutating func appendNumber(_ index: Int, to writer: inout ByteWriter) {
+        var place = FieldSelection.Place(index: Int32(truncatingIfNeeded: index))
+        if tape.type(at: index) == UInt8(ascii: "d") || tape.words[index &+ 1] == 0 {
+            place.start = Int32(truncatingIfNeeded: cursor.start(of: index))
+            place.end = Int32(truncatingIfNeeded: cursor.end(of: index))
+        }
+        writer.append(numberAt: place, tape, line)
     }
 }

@@ -1,6 +1,7 @@
 import CairnFormat
 
-/// Finds the values at a fixed set of paths in one walk over the tape of an event, whatever their number.
+/// Finds the values at a fixed set of paths in one walk over the tape of an event, whatever their number. What it finds
+/// is kept by its user, so that it stays the same and is never copied.
 struct FieldSelection: Sendable {
     /// Where a value stands; with `index` 0 it is not there.
     struct Place {
@@ -25,20 +26,19 @@ struct FieldSelection: Sendable {
     /// A name that the paths lead through.
     fileprivate struct Node {
         var key = FieldName.Key()
+        /// The names in the object under it, hashed: part of `slots`, or none with a mask of -1.
+        var table: Int32 = 0
+        var tableMask: Int32 = -1
         var isWanted = false
-        /// The names in the object under it, hashed: part of `slots`, or empty.
-        var table = 0
-        var tableMask = -1
-        /// The bits of the nodes under it.
-        var below: UInt64 = 0
     }
 
     /// The first is the event itself, and no name.
     private var nodes: [Node]
     private let names: [[UInt8]]
+    /// By nodes, the bits of those under them.
+    private let below: [UInt64]
     /// Hash tables with open addressing: numbers of nodes, 0 for none. There is always a 0.
     private var slots: [Int32] = []
-    private var places: [Place]
     /// By the paths in the order of the initialiser, their nodes.
     private let nodesOfPaths: [Int]
 
@@ -46,32 +46,38 @@ struct FieldSelection: Sendable {
     init(_ paths: [[String]]) {
         var tree = Tree()
         nodesOfPaths = paths.map { tree.insert($0.map { Array($0.utf8) }) }
-        tree.setBits()
         nodes = tree.nodes
+        below = tree.below
         names = tree.names
-        places = [Place](repeating: Place(), count: tree.nodes.count)
         for node in nodes.indices where !tree.children[node].isEmpty { makeTable(node, tree.children[node]) }
     }
 
-    /// The value at the path of that number.
-    @inline(__always)
-    subscript(path: Int) -> Place { places[nodesOfPaths[path]] }
+    /// Room for what is found.
+    func makePlaces() -> [Place] { [Place](repeating: Place(), count: nodes.count) }
 
-    /// What was found last, by the numbers of the paths: for who asks for many.
+    /// What was found, by the numbers of the paths.
     struct Places {
         fileprivate let places: UnsafePointer<Place>
         fileprivate let nodes: UnsafePointer<Int>
 
         @inline(__always)
         subscript(path: Int) -> Place { places[nodes[path]] }
+
+        /// What was found at the first path, or else at the second.
+        @inline(__always)
+        subscript(first: Int, second: Int) -> Place {
+            let (node, other) = (nodes[first], nodes[second])
+            let place = places[node]
+            return place.isFound || node == other ? place : places[other]
+        }
     }
 
     @inline(__always)
-    func withPlaces(_ body: (Places) -> Void) {
+    func withPlaces<R>(_ places: [Place], _ body: (Places) -> R) -> R? {
         places.withUnsafeBufferPointer { places in
             nodesOfPaths.withUnsafeBufferPointer { nodes in
-                guard let place = places.baseAddress, let node = nodes.baseAddress else { return }
-                body(Places(places: place, nodes: node))
+                guard let place = places.baseAddress, let node = nodes.baseAddress else { return nil }
+                return body(Places(places: place, nodes: node))
             }
         }
     }
@@ -105,32 +111,38 @@ struct FieldSelection: Sendable {
             return node
         }
 
-        mutating func setBits() {
+        var below: [UInt64] {
+            var below = [UInt64](repeating: 0, count: nodes.count)
+            // Children come behind their parents.
             for node in nodes.indices.reversed() {
-                for child in children[node] {
-                    nodes[node].below |= nodes[child].below | FieldSelection.bit(ofNode: child)
-                }
+                for child in children[node] { below[node] |= below[child] | FieldSelection.bit(ofNode: child) }
             }
+            return below
         }
     }
 
     private mutating func makeTable(_ node: Int, _ children: [Int]) {
         var size = 4
-        while size < 2 * children.count { size *= 2 }
-        nodes[node].table = slots.count
-        nodes[node].tableMask = size - 1
+        while size < 4 * children.count { size *= 2 }
+        let table = slots.count
+        nodes[node].table = Int32(table)
+        nodes[node].tableMask = Int32(size - 1)
         slots += [Int32](repeating: 0, count: size)
         for child in children {
             var slot = nodes[child].key.hash & (size - 1)
-            while slots[nodes[node].table + slot] != 0 { slot = (slot + 1) & (size - 1) }
-            slots[nodes[node].table + slot] = Int32(child)
+            while slots[table + slot] != 0 { slot = (slot + 1) & (size - 1) }
+            slots[table + slot] = Int32(child)
         }
     }
 
     // MARK: Finding
 
     /// Finds the values in the event on `tape`; of members with one name the first counts.
-    mutating func find(in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: Located) {
+    ///
+    /// - Parameter places: what ``makePlaces()`` made, or this filled.
+    func find(
+        in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: Located, into places: inout [Place]
+    ) {
         withNames(tape) { names in
             places.withUnsafeMutableBufferPointer { places in
                 guard let place = places.baseAddress else { return }
@@ -147,10 +159,11 @@ struct FieldSelection: Sendable {
     func withNames(_ tape: JSONTape, _ body: (Names) -> Void) {
         nodes.withUnsafeBufferPointer { nodes in
             slots.withUnsafeBufferPointer { slots in
+                guard let node = nodes.baseAddress, let slot = slots.baseAddress else { return }
                 names.withUnsafeBufferPointer { names in
-                    guard let node = nodes.baseAddress, let slot = slots.baseAddress, let name = names.baseAddress
-                    else { return }
-                    body(Names(tape: tape, nodes: node, slots: slot, names: name))
+                    below.withUnsafeBufferPointer { below in
+                        body(Names(tape: tape, nodes: node, slots: slot, names: names, below: below))
+                    }
                 }
             }
         }
@@ -161,22 +174,28 @@ struct FieldSelection: Sendable {
         fileprivate let tape: JSONTape
         fileprivate let nodes: UnsafePointer<Node>
         fileprivate let slots: UnsafePointer<Int32>
-        fileprivate let names: UnsafePointer<[UInt8]>
+        fileprivate let names: UnsafeBufferPointer<[UInt8]>
+        fileprivate let below: UnsafeBufferPointer<UInt64>
 
-        /// The node under `node` whose name stands at `name` of the tape; 0 for none.
         @inline(__always)
-        fileprivate func child(of node: Int, named name: Int) -> Int {
-            let (slots, mask) = (slots + nodes[node].table, nodes[node].tableMask)
+        fileprivate func table(of node: Int) -> (slots: UnsafePointer<Int32>, mask: Int) {
+            (slots + Int(nodes[node].table), Int(nodes[node].tableMask))
+        }
+
+        /// The node of a table whose name stands at `name` of the tape; 0 for none.
+        @inline(__always)
+        fileprivate func child(_ slots: UnsafePointer<Int32>, _ mask: Int, named name: Int) -> Int {
             let key = FieldName.key(tape, name)
             var slot = key.hash & mask
             while case let child = Int(slots[slot]), child != 0 {
-                if nodes[child].key == key, key.isWhole || tape.text(at: name).elementsEqual(names[child]) {
-                    return child
-                }
+                if nodes[child].key == key, key.isWhole || isName(child, name) { return child }
                 slot = (slot &+ 1) & mask
             }
             return 0
         }
+
+        @inline(never)
+        private func isName(_ node: Int, _ name: Int) -> Bool { tape.text(at: name).elementsEqual(names[node]) }
     }
 
     private struct Walk {
@@ -187,38 +206,37 @@ struct FieldSelection: Sendable {
         var cursor: SourceCursor
 
         mutating func visit(object: Int, node: Int) {
+            // Copies, which need not be read again behind every call.
+            let (tape, names, places, locatesStrings) = (tape, names, places, located.contains(.strings))
+            let (slots, mask) = names.table(of: node)
             var index = object &+ 1
             while tape.type(at: index) != UInt8(ascii: "}") {
-                let child = names.child(of: node, named: index)
-                if child != 0, !places[child].isFound { take(index &+ 1, child) }
-                index = tape.index(behind: index &+ 1)
+                let child = names.child(slots, mask, named: index)
+                let value = index &+ 1
+                index = tape.index(behind: value)
+                guard child != 0, !places[child].isFound else { continue }
+                places[child].index = Int32(truncatingIfNeeded: value)
+                if tape.type(at: value) != UInt8(ascii: "\"") || locatesStrings { locate(value, child) }
             }
         }
 
-        private mutating func take(_ value: Int, _ node: Int) {
-            places[node].index = Int32(truncatingIfNeeded: value)
-            let type = tape.type(at: value)
-            switch type {
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                let isLocated = names.nodes[node].isWanted && located.contains(.containers)
-                if isLocated { places[node].start = place(cursor.start(of: value)) }
-                if names.nodes[node].tableMask >= 0, type == UInt8(ascii: "{") { visit(object: value, node: node) }
-                if isLocated { places[node].end = place(cursor.end(of: value)) }
-            case UInt8(ascii: "d"): locate(value, node)
-            // A 0 on the tape can be a -0 in the text, or a number that no 64-bit type holds.
-            case UInt8(ascii: "l") where tape.signedInteger(at: value)?.magnitude == 0: locate(value, node)
-            case UInt8(ascii: "\"") where located.contains(.strings): locate(value, node)
-            default: break
-            }
-        }
-
+        /// Finds what stands in the value, and where it stands itself.
         private mutating func locate(_ value: Int, _ node: Int) {
-            guard names.nodes[node].isWanted else { return }
-            places[node].start = place(cursor.start(of: value))
-            places[node].end = place(cursor.end(of: value))
+            let isLocated: Bool
+            switch tape.type(at: value) {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): isLocated = located.contains(.containers)
+            case UInt8(ascii: "d"), UInt8(ascii: "\""): isLocated = true
+            // A 0 on the tape can be a -0 in the text, or a number that no 64-bit type holds.
+            case UInt8(ascii: "l"): isLocated = tape.words[value &+ 1] == 0
+            default: return
+            }
+            let isWanted = isLocated && names.nodes[node].isWanted
+            if isWanted { places[node].start = Int32(truncatingIfNeeded: cursor.start(of: value)) }
+            if names.nodes[node].tableMask >= 0, tape.type(at: value) == UInt8(ascii: "{") {
+                visit(object: value, node: node)
+            }
+            if isWanted { places[node].end = Int32(truncatingIfNeeded: cursor.end(of: value)) }
         }
-
-        private func place(_ offset: Int) -> Int32 { Int32(truncatingIfNeeded: offset) }
     }
 }
 
@@ -242,14 +260,15 @@ extension FieldSelection {
         mutating func append(to writer: inout ByteWriter) { append(object: 1, node: 0, to: &writer) }
 
         private mutating func append(object: Int, node: Int, to writer: inout ByteWriter) {
+            let (slots, mask) = names.table(of: node)
             var name = object &+ 1
             while tape.type(at: name) != UInt8(ascii: "}") {
                 let value = name &+ 1
-                let child = names.child(of: node, named: name)
+                let child = names.child(slots, mask, named: name)
                 if child == 0 {
                     appendWhole(name, to: &writer)
                 } else if used & FieldSelection.bit(ofNode: child) == 0, tape.type(at: value) != UInt8(ascii: "n") {
-                    if tape.type(at: value) == UInt8(ascii: "{"), used & names.nodes[child].below != 0 {
+                    if tape.type(at: value) == UInt8(ascii: "{"), used & names.below[child] != 0 {
                         appendPart(name, child, to: &writer)
                     } else {
                         appendWhole(name, to: &writer)

@@ -45,29 +45,25 @@ enum MappedField: Int, CaseIterable {
 
 /// Finds the mapped fields of one event after the other.
 struct EventMapping: Sendable {
-    private var selection = FieldSelection(MappedField.allCases.map(\.path))
-    private var places = [FieldSelection.Place](repeating: FieldSelection.Place(), count: MappedField.allCases.count)
+    private let selection = FieldSelection(MappedField.allCases.map(\.path))
+    private var places: [FieldSelection.Place]
     private let bits: [UInt64]
 
     init() {
+        places = selection.makePlaces()
         let selection = selection
         bits = MappedField.allCases.map { selection.bit($0.rawValue) }
     }
 
     mutating func find(in tape: JSONTape, line: UnsafeRawBufferPointer) {
-        selection.find(in: tape, line: line, locating: [])
-        selection.withPlaces { found in
-            places.withUnsafeMutableBufferPointer { places in
-                for field in places.indices { places[field] = found[field] }
-            }
-        }
+        selection.find(in: tape, line: line, locating: [], into: &places)
     }
 
     /// Calls `body` with the event that was looked at last.
     @inline(__always)
     func withEvent(_ tape: JSONTape, line: UnsafeRawBufferPointer, _ body: (MappedEvent) -> Void) {
         selection.withNames(tape) { names in
-            places.withUnsafeBufferPointer { places in
+            selection.withPlaces(places) { places in
                 bits.withUnsafeBufferPointer { bits in
                     body(MappedEvent(tape: tape, line: line, places: places, bits: bits, names: names))
                 }
@@ -81,13 +77,13 @@ struct EventMapping: Sendable {
 struct MappedEvent {
     let tape: JSONTape
     let line: UnsafeRawBufferPointer
-    fileprivate let places: UnsafeBufferPointer<FieldSelection.Place>
+    fileprivate let places: FieldSelection.Places
     fileprivate let bits: UnsafeBufferPointer<UInt64>
     fileprivate let names: FieldSelection.Names
     private var used: UInt64 = 0
 
     fileprivate init(
-        tape: JSONTape, line: UnsafeRawBufferPointer, places: UnsafeBufferPointer<FieldSelection.Place>,
+        tape: JSONTape, line: UnsafeRawBufferPointer, places: FieldSelection.Places,
         bits: UnsafeBufferPointer<UInt64>, names: FieldSelection.Names
     ) {
         (self.tape, self.line, self.places, self.bits, self.names) = (tape, line, places, bits, names)

@@ -3,7 +3,8 @@ import CairnFormat
 /// Fields that a user chose by their paths. A member whose own name has points in it wins over a path.
 struct SelectedFields: Sendable {
     let count: Int
-    private var selection: FieldSelection
+    private let selection: FieldSelection
+    private var places: [FieldSelection.Place]
 
     init(_ fields: [String]) {
         count = fields.count
@@ -14,10 +15,11 @@ struct SelectedFields: Sendable {
             paths += [[field], names]
         }
         selection = FieldSelection(paths)
+        places = selection.makePlaces()
     }
 
     mutating func find(in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: FieldSelection.Located) {
-        selection.find(in: tape, line: line, locating: located)
+        selection.find(in: tape, line: line, locating: located, into: &places)
     }
 
     /// What was found last, by the numbers of the fields.
@@ -25,14 +27,13 @@ struct SelectedFields: Sendable {
         fileprivate let found: FieldSelection.Places
 
         @inline(__always)
-        subscript(field: Int) -> FieldSelection.Place {
-            let whole = found[2 &* field]
-            return whole.isFound ? whole : found[2 &* field &+ 1]
-        }
+        subscript(field: Int) -> FieldSelection.Place { found[2 &* field, 2 &* field &+ 1] }
     }
 
     @inline(__always)
-    func withPlaces(_ body: (Places) -> Void) { selection.withPlaces { body(Places(found: $0)) } }
+    func withPlaces(_ body: (Places) -> Void) {
+        selection.withPlaces(places) { body(Places(found: $0)) }
+    }
 }
 
 extension ByteWriter {

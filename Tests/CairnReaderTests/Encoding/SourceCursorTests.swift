@@ -92,42 +92,49 @@ import Testing
 }
 
 @Suite struct FieldSelectionTests {
+    /// What is found at the paths of a selection, by their numbers.
+    private func found(
+        _ selection: FieldSelection, _ count: Int, _ tape: JSONTape, _ line: UnsafeRawBufferPointer,
+        _ located: FieldSelection.Located = [], into places: inout [FieldSelection.Place]
+    ) -> [FieldSelection.Place] {
+        selection.find(in: tape, line: line, locating: located, into: &places)
+        return selection.withPlaces(places) { places in (0..<count).map { places[$0] } } ?? []
+    }
+
     @Test func manyPathsOneWalk() throws {
         // More than a word has bits, and names of every length.
         let names = (1...90).map { String(repeating: "n", count: $0) + "\($0)" }
-        var selection = FieldSelection(names.map { [$0] } + names.map { ["o", $0] })
+        let selection = FieldSelection(names.map { [$0] } + names.map { ["o", $0] })
         let members = names.enumerated().map { "\"\($0.element)\":\($0.offset)" }.joined(separator: ",")
+        var places = selection.makePlaces()
         try withTape("{\"o\":{\(members)},\(members)}") { tape, line in
-            selection.find(in: tape, line: line, locating: [])
-            for number in 0..<180 {
-                let place = selection[number]
-                #expect(tape.integer(Int(place.index)) == UInt64(number % 90))
-            }
+            let found = found(selection, 180, tape, line, into: &places)
+            for number in 0..<180 { #expect(tape.integer(Int(found[number].index)) == UInt64(number % 90)) }
         }
         try withTape("{\"o\":1,\"n1\":2}") { tape, line in
-            selection.find(in: tape, line: line, locating: [])
-            #expect((0..<180).filter { selection[$0].isFound } == [0])
+            let found = found(selection, 180, tape, line, into: &places)
+            #expect((0..<180).filter { found[$0].isFound } == [0])
         }
     }
 
     @Test func onlyWhatIsAskedForIsLocated() throws {
-        var selection = FieldSelection([["s"], ["o"], ["o", "i"], ["d"]])
+        let selection = FieldSelection([["s"], ["o"], ["o", "i"], ["d"]])
+        var places = selection.makePlaces()
         try withTape(#"{"s":"x","o":{"i":5},"d":1.5}"#) { tape, line in
-            selection.find(in: tape, line: line, locating: [])
-            #expect((0..<4).map { selection[$0].end } == [0, 0, 0, 28])
-            selection.find(in: tape, line: line, locating: .containers)
-            #expect((0..<4).map { selection[$0].range } == [0..<0, 13..<20, 0..<0, 25..<28])
-            selection.find(in: tape, line: line, locating: [.strings, .containers])
-            #expect((0..<4).map { selection[$0].range } == [5..<8, 13..<20, 0..<0, 25..<28])
+            func ranges(_ located: FieldSelection.Located) -> [Range<Int>] {
+                found(selection, 4, tape, line, located, into: &places).map(\.range)
+            }
+            #expect(ranges([]) == [0..<0, 0..<0, 0..<0, 25..<28])
+            #expect(ranges(.containers) == [0..<0, 13..<20, 0..<0, 25..<28])
+            #expect(ranges([.strings, .containers]) == [5..<8, 13..<20, 0..<0, 25..<28])
         }
     }
 
     /// The rest of a line once the given paths have found their place.
     private func rest(_ line: String, paths: [[String]], used: [Int]) throws -> String {
-        var selection = FieldSelection(paths)
+        let selection = FieldSelection(paths)
         var output: [UInt8] = []
         try withTape(line) { tape, bytes in
-            selection.find(in: tape, line: bytes, locating: [])
             let bits = used.reduce(0) { $0 | selection.bit($1) }
             selection.withNames(tape) { names in
                 ByteWriter.append(to: &output, room: 4) { writer in
