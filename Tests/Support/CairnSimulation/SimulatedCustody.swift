@@ -160,6 +160,8 @@ extension SimulatedMachine {
                         failure = error
                     }
                 }
+                // A machine that went down with the late hold has no disk to look at.
+                if let failure, kernel.isDown { throw failure }
                 // What cannot be read for a moment is kept longer.
                 try settle(model, outcome, isUndisturbed: kernel.counts == faults)
                 if let failure { throw failure }
