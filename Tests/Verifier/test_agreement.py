@@ -92,7 +92,7 @@ def made(tmp_path_factory):
         seal(daemon, "pruned", *[event(at, "scan") for at in range(5)])
         long = seal(daemon, "long", *[event(at, tenant=f"t{at % 5}", text="x" * (at % 99)) for at in range(2500)])
         whole = seal(daemon, "whole", *[event(at) for at in range(3)])
-        shutil.copytree(directory, root / "before", ignore=shutil.ignore_patterns("*.sock", "keys"))
+        shutil.copytree(directory, root / "before", ignore=shutil.ignore_patterns("*.sock", "*.tmp", "keys"))
         daemon.ask("redact", sequences=f"{small + 1}-{small + 2},{long + 5},{long + 7}-{long + 9}", reason="first")
         daemon.ask("redact", sequences=f"{small + 2}-{small + 3}", reason='a "second"\t\x7f\u00e9/\U0001f600')
         daemon.ask("hold-add", name="case-1", filter=f"n=0 module=auth", reason="held")
