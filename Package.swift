@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "CairnReader", targets: ["CairnReader"]),
         .executable(name: "cairnd", targets: ["cairnd"]),
         .executable(name: "cairn", targets: ["cairn"]),
+        .executable(name: "cairn-network", targets: ["cairn-network"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -47,10 +48,11 @@ let package = Package(
         .target(name: "CairnPlatform", swiftSettings: settings),
         .target(name: "CairnReader", dependencies: ["CairnFormat", "CairnPlatform"], swiftSettings: settings),
         .target(name: "CairnStore", dependencies: ["CairnReader"], swiftSettings: settings),
+        .target(name: "CairnArchive", dependencies: ["CairnPlatform", "CairnReader"], swiftSettings: settings),
         .target(
-            name: "CairnArchive",
+            name: "CairnNetwork",
             dependencies: [
-                "CairnPlatform", "CairnReader",
+                "CairnArchive", "CairnPlatform", "CairnReader",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -80,12 +82,23 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
-        .executableTarget(
-            name: "cairn",
+        .target(
+            name: "CairnCommand",
             dependencies: [
-                "CairnArchive", "CairnDaemon", "CairnReader",
+                "CairnArchive", "CairnReader", "CairnStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: settings),
+        // Small, and with the runtime in it, so that it starts in milliseconds: no HTTP, no YAML, no daemon.
+        .executableTarget(
+            name: "cairn", dependencies: ["CairnCommand"], swiftSettings: settings,
+            linkerSettings: [
+                .unsafeFlags(["-static-stdlib"], .when(configuration: .release)),
+                .linkedLibrary("_FoundationCShims", .when(configuration: .release)),
+                .linkedLibrary("_FoundationCollections", .when(configuration: .release)),
+            ]),
+        .executableTarget(
+            name: "cairn-network", dependencies: ["CairnCommand", "CairnDaemon", "CairnNetwork"],
             swiftSettings: settings),
 
         // The log on a machine whose disk, clock and luck come from a seed; Tests only.
@@ -120,16 +133,19 @@ let package = Package(
         .testTarget(
             name: "CairnArchiveTests",
             dependencies: [
-                "CairnArchive", "CairnSimulation",
+                "CairnArchive", "CairnNetwork", "CairnSimulation",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
-        .testTarget(name: "CairnCommandTests", dependencies: ["cairn"], swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["cairn", "cairnd", "CairnReader"], swiftSettings: settings),
+            name: "CairnCommandTests", dependencies: ["CairnCommand", "CairnDaemon", "cairn", "cairn-network"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["cairn", "cairn-network", "cairnd", "CairnReader"],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

@@ -11,7 +11,7 @@ Usage: sh systemd/install.sh [--no-build] [--uninstall]
   --uninstall   remove what was installed; the log and the configuration stay
 
 Environment:
-  PREFIX    where the programs go (default /usr: /usr/sbin/cairnd, /usr/bin/cairn)
+  PREFIX    where the programs go (default /usr: /usr/sbin/cairnd, /usr/bin/cairn, /usr/bin/cairn-network)
   DESTDIR   a directory that stands for / while a package is made: nothing outside it is touched,
             and no user is created and no service reloaded
 TEXT
@@ -65,6 +65,7 @@ case $PREFIX in
 esac
 cairnd=$PREFIX/sbin/cairnd
 cairn=$PREFIX/bin/cairn
+network=$PREFIX/bin/cairn-network
 service=$units/cairnd.service
 socket=$units/cairnd.socket
 # Units that only put a program's name in: no one of them is enabled by the installation.
@@ -102,7 +103,7 @@ systemd_runs() { [ -z "$DESTDIR" ] && [ -d /run/systemd/system ]; }
 
 build_programs() {
     command -v swift >/dev/null || fail "swift is not in PATH: install Swift 6.2 or later, or use --no-build"
-    for product in cairnd cairn; do
+    for product in cairnd cairn cairn-network; do
         swift build --package-path "$root" -c release --static-swift-stdlib --product "$product"
     done
 }
@@ -150,13 +151,14 @@ put_manual() {
 install_all() {
     [ "$build" = no ] || build_programs
     binaries=$root/.build/release
-    for program in cairnd cairn; do
+    for program in cairnd cairn cairn-network; do
         [ -x "$binaries/$program" ] || fail "$binaries/$program is missing: run without --no-build"
     done
 
     say "Installing${DESTDIR:+ below $DESTDIR}:"
     put 755 "$binaries/cairnd" "$cairnd"
     put 755 "$binaries/cairn" "$cairn"
+    put 755 "$binaries/cairn-network" "$network"
     sed "s|/usr/sbin/cairnd|$cairnd|g" "$root/systemd/cairnd.service" >"$temporary/service"
     put 644 "$temporary/service" "$service"
     put 644 "$root/systemd/cairnd.socket" "$socket"
@@ -200,7 +202,7 @@ uninstall_all() {
     for job in $jobs; do
         [ ! -e "$DESTDIR$units/$job" ] || { rm -f "$DESTDIR$units/$job" && say "  removed    $DESTDIR$units/$job"; }
     done
-    for file in "$cairnd" "$cairn" "$service" "$socket" "$sysusers" "$tmpfiles" "$shipped" "$policy" "$bash" "$zsh" \
+    for file in "$cairnd" "$cairn" "$network" "$service" "$socket" "$sysusers" "$tmpfiles" "$shipped" "$policy" "$bash" "$zsh" \
         "$fish"; do
         [ -e "$DESTDIR$file" ] || continue
         rm -f "$DESTDIR$file"

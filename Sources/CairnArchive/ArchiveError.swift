@@ -59,7 +59,7 @@ package struct ArchiveError: Error, Sendable, Equatable, CustomStringConvertible
     package var description: String { key.map { "\($0): \(message)" } ?? message }
 
     /// The same failure, about this object.
-    func about(_ key: String) -> ArchiveError {
+    package func about(_ key: String) -> ArchiveError {
         var error = self
         error.key = key
         return error
@@ -67,7 +67,7 @@ package struct ArchiveError: Error, Sendable, Equatable, CustomStringConvertible
 }
 
 /// Runs `body` and says of which object its failure was.
-func storing<R>(_ key: String? = nil, _ body: () throws(IOFailure) -> R) throws(ArchiveError) -> R {
+package func storing<R>(_ key: String? = nil, _ body: () throws(IOFailure) -> R) throws(ArchiveError) -> R {
     do throws(IOFailure) {
         return try body()
     } catch {

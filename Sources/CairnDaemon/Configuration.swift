@@ -1,11 +1,12 @@
 package import CairnFormat
 internal import CairnPlatform
+internal import CairnReader
 
-/// The settings of the daemon. A value made with `Configuration()` holds the defaults, and they stand nowhere else.
+/// The settings of the daemon. A value made with `Configuration()` holds the defaults.
 ///
 /// `Setting.all` says for each property its key, its text form, its limits and its meaning.
 package struct Configuration: Sendable, Equatable {
-    package var directory = "/var/log/cairn"
+    package var directory = StandardPlaces.log
     /// Empty: made up from the host's name and random bytes when the log is created.
     package var origin = ""
     package var socket = Socket()
@@ -21,7 +22,7 @@ package struct Configuration: Sendable, Equatable {
     package var log = Log()
 
     package struct Socket: Sendable, Equatable {
-        package var path = "/run/auditd.sock"
+        package var path = StandardPlaces.eventSocket
         package var mode: UInt32 = 0o660
         package var backlog = 4096
     }
@@ -106,7 +107,7 @@ package struct Configuration: Sendable, Equatable {
     /// The path of the control socket in force.
     package var controlPath: String {
         if !control.path.isEmpty { return control.path }
-        return directory.hasSuffix("/") ? directory + "control.sock" : directory + "/control.sock"
+        return StandardPlaces.controlSocket(of: directory)
     }
 }
 

@@ -1,3 +1,4 @@
+import CairnPlatform
 import Yams
 
 /// A configuration and, for each setting, where its value came from.

@@ -222,7 +222,7 @@ struct DaemonCommands: ControlCommands {
         let configuration = daemon.configuration.withLock { $0 }
         let status = parts.writer.status
         return ControlAnswer.success([
-            ("version", .text(EmbeddedDaemon.version)), ("pid", .number(UInt64(ProcessEnvironment.processID))),
+            ("version", .text(Release.version)), ("pid", .number(UInt64(ProcessEnvironment.processID))),
             ("origin", .text(status.origin.origin.name)), ("phase", .text(status.phase.name)),
             ("disk", .text(status.space.rawValue)),
             ("since", .text(parts.since.description)),

@@ -10,8 +10,6 @@ internal import Synchronization
 /// The daemon as an object: one log with its writer and its two sockets. `cairnd` runs one as a service; tests and
 /// `cairn demo` run one inside their own process. `start` and `stop` are called once each, from the same thread.
 package final class EmbeddedDaemon: Sendable {
-    package static let version = "0.1.0"
-
     struct Running {
         var writer: StoreWriter
         var watch: LogWatch?
@@ -272,7 +270,7 @@ package final class EmbeddedDaemon: Sendable {
     private func startEvent(_ configuration: Configuration) -> [UInt8] {
         OwnEvent.line(
             action: "daemon.started",
-            details: ["version": .text(EmbeddedDaemon.version), "socket": .text(configuration.socket.path)])
+            details: ["version": .text(Release.version), "socket": .text(configuration.socket.path)])
     }
 
     /// The name of a log that is created now: the host's, and random digits, so that two logs never share one.

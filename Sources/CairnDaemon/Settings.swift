@@ -1,3 +1,5 @@
+package import CairnPlatform
+
 /// One setting: its key, its text form and its place in `Configuration`.
 ///
 /// `Setting.all` is the one table behind the file, the flags, `--print-config`, `--check-config` and the help text.

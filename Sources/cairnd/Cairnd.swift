@@ -33,7 +33,7 @@ struct Cairnd: AsyncParsableCommand {
             SETTINGS (flags; a configuration file has them with dots)
             \(Setting.flagHelp)
             """,
-        version: EmbeddedDaemon.version)
+        version: Release.version)
 
     @Option(name: .long, help: ArgumentHelp("Read settings from a YAML file; flags come before it.", valueName: "file"))
     var config: String?

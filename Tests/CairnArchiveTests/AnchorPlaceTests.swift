@@ -5,6 +5,7 @@ import CairnSimulation
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// Where checkpoints are published: what is put there, what comes back, and what each refusal means.
 @Suite struct AnchorPlaceTests {

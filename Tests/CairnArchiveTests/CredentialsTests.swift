@@ -3,6 +3,7 @@ import Glibc
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 struct CredentialsTests {
     private static let secret = "SECRETsecretSECRET"
@@ -28,7 +29,8 @@ struct CredentialsTests {
     private func settings(
         file: String? = nil, bucket: String = "logs", _ environment: [String: String]
     ) throws -> S3Settings {
-        try S3Settings(bucket: bucket, prefix: "", credentialsFile: file, environment: environment)
+        try S3Settings(
+            BucketAccess(bucket: bucket, prefix: "", credentialsFile: file), environment: environment)
     }
 
     // MARK: Where they come from

@@ -2,6 +2,7 @@ import CairnSimulation
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 struct ArchiveLocationTests {
     @Test(
@@ -39,25 +40,24 @@ struct ArchiveLocationTests {
         #expect(failure?.message.contains(hint) == true, "\(failure?.message ?? "nothing was thrown")")
     }
 
-    @Test func opening() throws {
+    @Test func openingADirectory() throws {
         let scratch = try Scratch()
         let path = "\(scratch.path)/archive"
-        #expect(code { _ = try ArchiveLocation(path).open(creating: false, environment: [:]) } == .notFound)
-        let storage = try ArchiveLocation(path).open(creating: true, environment: [:])
+        #expect(code { _ = try DirectoryStorage(path: path, creating: false) } == .notFound)
+        let storage = try DirectoryStorage(path: path, creating: true)
         try storage.put("a", [1])
-        #expect(try ArchiveLocation("file://\(path)").open(creating: false).contents("a", limit: 9) == [1])
+        #expect(try DirectoryStorage(path: path, creating: false).contents("a", limit: 9) == [1])
+    }
+
+    @Test func openingABucket() throws {
         let environment = [
             "AWS_ACCESS_KEY_ID": "I", "AWS_SECRET_ACCESS_KEY": "S", "CAIRN_S3_ENDPOINT": "http://127.0.0.1:1",
         ]
-        let bucket = try ArchiveLocation("s3://logs/p").open(creating: true, environment: environment)
-        #expect(bucket.name == "s3://logs/p")
-        #expect(
-            code {
-                _ = try ArchiveLocation("s3://logs").open(
-                    creating: true, uploadBytesPerSecond: 1, environment: environment)
-            }
-                == .invalid)
-        #expect(code { _ = try ArchiveLocation("s3://logs").open(creating: true, environment: [:]) } == .denied)
+        var access = BucketAccess(bucket: "logs", prefix: "p")
+        #expect(try S3Storage(S3Settings(access, environment: environment)).name == "s3://logs/p")
+        #expect(code { _ = try S3Settings(access, environment: [:]) } == .denied)
+        access.uploadBytesPerSecond = 1
+        #expect(code { _ = try S3Storage(S3Settings(access, environment: environment)) } == .invalid)
     }
 }
 

@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 extension Storages {
     /// What only a bucket with Object Lock can, and what only a real server says.

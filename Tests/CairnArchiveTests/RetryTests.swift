@@ -3,6 +3,7 @@ import CairnSimulation
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 struct RetryTests {
     /// Entropy of one byte, again and again.

@@ -6,6 +6,7 @@ import NIOHTTP1
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// The S3 side against a server that does what no real one can be asked to do.
 struct S3RequestTests {

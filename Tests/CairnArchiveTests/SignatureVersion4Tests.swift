@@ -3,6 +3,7 @@ import Crypto
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// The examples that AWS publishes ("Examples: Signature Calculations in AWS Signature Version 4", Amazon S3 API
 /// Reference; "Examples of how to derive a signing key", AWS General Reference).

@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 extension Storages {
     /// What every storage must do, run over each of them.

@@ -2,6 +2,7 @@ import CairnSimulation
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 struct XMLElementTests {
     private func parse(_ text: String) -> XMLElement? { XMLElement.parse(Array(text.utf8)) }

@@ -3,7 +3,7 @@ import CairnFormat
 import CairnReader
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Command lines")
 struct ArgumentTests {

@@ -1,7 +1,7 @@
 import CairnPlatform
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Cursor files")
 struct CursorFileTests {

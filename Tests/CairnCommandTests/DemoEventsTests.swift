@@ -1,7 +1,7 @@
 import CairnFormat
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Made-up events")
 struct DemoEventsTests {

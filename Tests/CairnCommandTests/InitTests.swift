@@ -4,7 +4,7 @@ import CairnPlatform
 import CairnReader
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("cairn init")
 struct InitTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("JSON values in place")
 struct JSONSliceTests {

@@ -2,7 +2,7 @@ import ArgumentParser
 import CairnFormat
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Man pages")
 struct ManualTests {

@@ -6,7 +6,7 @@ import CairnReader
 import Synchronization
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 /// A log that a daemon wrote, with the receipts of what it was sent: some segments are sealed, the last is not.
 struct WrittenLog {
@@ -61,7 +61,7 @@ struct WrittenLog {
 }
 
 /// Testing has a type of this name, too.
-typealias Ending = cairn.ExitStatus
+typealias Ending = CairnCommand.ExitStatus
 
 /// How a command line ends.
 func status(_ arguments: String...) throws -> Ending {

@@ -5,7 +5,7 @@ import CairnReader
 import Synchronization
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 /// Commands against a daemon in this process.
 @Suite("With a daemon")

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Text for terminals")
 struct SafeTextTests {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 @Suite("Sending")
 struct SendingTests {
@@ -72,7 +72,7 @@ struct SendingTests {
 
     @Test("the exit status says what became of the lines")
     func status() {
-        func status(hasAnswers: Bool = true, _ change: (inout Delivery.Progress) -> Void) -> cairn.ExitStatus? {
+        func status(hasAnswers: Bool = true, _ change: (inout Delivery.Progress) -> Void) -> CairnCommand.ExitStatus? {
             Send.failure(of: Self.progress(change), hasAnswers: hasAnswers)?.status
         }
         #expect(status { _ in } == nil)

@@ -1,6 +1,6 @@
 import CairnPlatform
 
-@testable import cairn
+@testable import CairnCommand
 
 /// A stored line, as the daemon would write it.
 func stored(_ event: String, sequence: UInt64 = 42) -> String {

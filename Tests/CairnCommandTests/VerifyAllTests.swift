@@ -4,7 +4,7 @@ import CairnFormat
 import CairnReader
 import Testing
 
-@testable import cairn
+@testable import CairnCommand
 
 /// `cairn verify --all-logs`: the keys that are given, and what is told.
 struct VerifyAllTests {

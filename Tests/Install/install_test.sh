@@ -54,6 +54,7 @@ source=$work/source
 mkdir -p "$source/.build/release" "$work/forbidden"
 cp -R "$root/systemd" "$root/Config" "$source/"
 printf '#!/bin/sh\necho cairnd\n' >"$source/.build/release/cairnd"
+cp "$source/.build/release/cairnd" "$source/.build/release/cairn-network"
 cat >"$source/.build/release/cairn" <<'PROGRAM'
 #!/bin/sh
 case $1 in
@@ -66,7 +67,7 @@ generate-manual)
     ;;
 esac
 PROGRAM
-chmod 755 "$source/.build/release/cairnd" "$source/.build/release/cairn"
+chmod 755 "$source"/.build/release/*
 for command in systemctl systemd-sysusers systemd-tmpfiles sudo swift useradd groupadd chown; do
     printf '#!/bin/sh\necho "%s $*" >>"%s/called"\nexit 1\n' "$command" "$work" >"$work/forbidden/$command"
     chmod 755 "$work/forbidden/$command"
@@ -101,6 +102,7 @@ destination=$work/destination
 check 'first run' run "$destination" /usr --no-build
 check 'tree and modes' same '644 ./etc/cairn/cairn.yaml
 755 ./usr/bin/cairn
+755 ./usr/bin/cairn-network
 644 ./usr/lib/systemd/system/cairn-archive.service
 644 ./usr/lib/systemd/system/cairn-archive.timer
 644 ./usr/lib/systemd/system/cairn-retention.service

@@ -39,11 +39,11 @@ package enum ObjectKey {
     }
 
     /// Whether `key` begins with the bytes of `prefix`. Not `hasPrefix`, which compares characters.
-    static func hasPrefix(_ key: String, _ prefix: String) -> Bool { key.utf8.starts(with: prefix.utf8) }
+    package static func hasPrefix(_ key: String, _ prefix: String) -> Bool { key.utf8.starts(with: prefix.utf8) }
 
     /// The order of S3: by bytes.
     static func precedes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
 
     /// Equality of bytes. Two strings that Swift calls equal can be two keys: é has two spellings.
-    static func equals(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
+    package static func equals(_ a: String, _ b: String) -> Bool { a.utf8.elementsEqual(b.utf8) }
 }

@@ -1,22 +1,22 @@
 import CairnFormat
 
 /// One reading of a source from its start to its end, which finds out whether it has the bytes that are meant.
-struct SourcePass {
+package struct SourcePass {
     private let upload: Upload
     private var hash = StreamingHash()
     /// Bytes read so far.
-    private(set) var offset: UInt64 = 0
+    package private(set) var offset: UInt64 = 0
 
-    init(_ upload: Upload) { self.upload = upload }
+    package init(_ upload: Upload) { self.upload = upload }
 
     /// A source without bytes has one empty piece, so that its hash is looked at too.
     private var isChecked = false
 
-    var isAtEnd: Bool { isChecked }
+    package var isAtEnd: Bool { isChecked }
 
     /// The next bytes. The last ones are given out only after all were found to be the right ones, so that whoever
     /// passes them on piece by piece never completes an object of other bytes.
-    mutating func next(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
+    package mutating func next(into buffer: UnsafeMutableRawBufferPointer) throws(ArchiveError) -> Int {
         let wanted = Int(min(UInt64(buffer.count), upload.source.size - offset))
         let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
         guard try upload.source.read(at: offset, into: piece) == wanted else {

@@ -3,6 +3,7 @@ import CairnPlatform
 import Synchronization
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// Objects in memory, in versions as a bucket with Object Lock keeps them, and calls that fail when they are told to.
 final class MemoryStorage: ObjectStorage {

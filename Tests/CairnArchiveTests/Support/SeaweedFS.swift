@@ -5,6 +5,7 @@ import Synchronization
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// A real S3 server for the tests: `weed` of SeaweedFS, in one process that all of them use, bound to the loopback.
 final class SeaweedFS: Sendable {

@@ -6,6 +6,7 @@ import Synchronization
 import Testing
 
 @testable import CairnArchive
+@testable import CairnNetwork
 
 /// A directory of a test's own, removed when the last reference goes.
 final class Scratch: Sendable {

@@ -1,0 +1,3 @@
+import CairnCommand
+
+Program.$facilities.withValue(NetworkFacilities()) { Cairn.main() }
