@@ -141,10 +141,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "CairnDaemonTests", dependencies: ["CairnDaemon"], swiftSettings: settings),
         .testTarget(
-            name: "CairnCommandTests", dependencies: ["CairnCommand", "CairnDaemon", "cairn", "cairn-network"],
+            name: "CairnCommandTests", dependencies: ["CairnCommand", "CairnDaemon"],
             swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["cairn", "cairn-network", "cairnd", "CairnReader"],
+            name: "EndToEndTests", dependencies: ["CairnReader"],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],

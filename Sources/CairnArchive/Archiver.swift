@@ -33,6 +33,7 @@ package struct Archiver {
     package typealias Progress = (_ first: UInt64, _ sent: UInt64, _ size: UInt64) -> Void
 
     private let directory: LogDirectory
+    private let checks: SegmentCheck
     private let storage: any ObjectStorage
     private let layout: ArchiveLayout
     private let lock: ObjectLock?
@@ -46,6 +47,7 @@ package struct Archiver {
         progress: @escaping Progress = { _, _, _ in }
     ) throws(ReadError) {
         self.directory = directory
+        checks = SegmentCheck(directory: directory)
         self.storage = storage
         self.progress = progress
         layout = ArchiveLayout(try directory.origin().origin)
@@ -135,19 +137,6 @@ package struct Archiver {
         return found
     }
 
-    /// A segment's file and its index, read and found good.
-    private struct Checked {
-        var file: any ReadableFile
-        var size: UInt64
-        var sha256: Digest
-        /// Nil for a segment that was sealed for damage.
-        var index: [UInt8]?
-        /// The greatest number of an event that tells of redactions.
-        var lastTrace: UInt64?
-        /// Data and index are age files.
-        var isEncrypted = false
-    }
-
     private mutating func archive(
         _ segment: LogDirectory.Segment, _ seal: Seal, _ earlier: ArchiveManifest?, _ end: UInt64
     ) throws -> Bool {
@@ -160,7 +149,7 @@ package struct Archiver {
     private mutating func put(
         _ segment: LogDirectory.Segment, _ seal: Seal, in earlier: ArchiveManifest?, _ end: UInt64
     ) throws -> ArchiveManifest? {
-        let checked = try check(segment, seal)
+        let checked = try checks.check(segment, seal)
         // What accounts for a redaction comes first, or the archive would not verify.
         guard try isAccountedFor(checked, seal, end) else { return nil }
         var (generation, superseded) = (earlier?.generation ?? 0, earlier?.superseded ?? [])
@@ -185,7 +174,7 @@ package struct Archiver {
     ///
     /// - Parameter generation: is moved on to the first whose place is free, or holds the file already.
     private func leftovers(
-        of checked: Checked, _ seal: Seal, _ generation: inout Int
+        of checked: SegmentCheck.Checked, _ seal: Seal, _ generation: inout Int
     ) throws(ArchiveError) -> [String] {
         var left: [String] = []
         while true {
@@ -202,7 +191,8 @@ package struct Archiver {
     }
 
     /// Whether what says what was erased from a segment is sealed, too.
-    private func isAccountedFor(_ checked: Checked, _ seal: Seal, _ end: UInt64) throws(ReadError) -> Bool {
+    private func isAccountedFor(_ checked: SegmentCheck.Checked, _ seal: Seal, _ end: UInt64) throws(ReadError) -> Bool
+    {
         guard checked.isEncrypted, checked.lastTrace == nil else {
             return checked.lastTrace.map { $0 < end } ?? true
         }
@@ -232,7 +222,7 @@ package struct Archiver {
 
     /// Uploads the parts and compares what is there with them.
     private func put(
-        _ checked: Checked, _ segment: LogDirectory.Segment, _ seal: Seal, generation: Int
+        _ checked: SegmentCheck.Checked, _ segment: LogDirectory.Segment, _ seal: Seal, generation: Int
     ) throws -> ArchiveManifest {
         let first = seal.firstSequence
         guard let (_, sealBytes) = try directory.note(segment.path(.seal)) else {
@@ -321,90 +311,6 @@ package struct Archiver {
         return try ArchiveManifest(bytes, key: key)
     }
 
-    // MARK: - Checks
-
-    /// Reads the whole segment: what does not verify here must not be what is left once the local copy is gone. Of one
-    /// that is encrypted for others all that can be known is that its files are whole.
-    private func check(_ listed: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
-        // It may have been encrypted since.
-        let segment = try directory.segment(listed.firstSequence) ?? listed
-        guard segment.isEncrypted else { return try checkContents(segment, seal) }
-        var lastTrace: UInt64?
-        do {
-            lastTrace = try checkContents(segment, seal).lastTrace
-        } catch let error as ReadError where error.code == .encrypted {}
-        let stored = directory.stored
-        let (file, index) = try accessing { () throws(IOFailure) in
-            (
-                try stored.openForReading(segment.path(.encryptedData)),
-                try stored.contents(segment.path(.encryptedIndex), limit: LogDirectory.indexLimit)
-            )
-        }
-        if index == nil, seal.reason != .corruption {
-            throw ArchiveError(.changed, "\(segment.path(.encryptedIndex)) is missing: run \"cairn verify\"")
-        }
-        let (size, hash) = try digest(of: file)
-        return Checked(file: file, size: size, sha256: hash, index: index, lastTrace: lastTrace, isEncrypted: true)
-    }
-
-    private func checkContents(_ segment: LogDirectory.Segment, _ seal: Seal) throws -> Checked {
-        let path = segment.path(.data)
-        for _ in 0..<4 {
-            var replay = try SegmentReplay(directory.files, path: path, seal: seal)
-            var lastTrace: UInt64?
-            var footer: SegmentFooter?
-            if seal.reason != .corruption {
-                loop: while true {
-                    switch try replay.next() {
-                    case .block: lastTrace = (replay.redacted.map(\.event) + [lastTrace].compactMap { $0 }).max()
-                    case .footer(let found): footer = found
-                    case .end: break loop
-                    }
-                }
-                guard replay.builder.count == seal.count, replay.builder.tree.root == seal.root, let footer else {
-                    throw ArchiveError(
-                        .changed, "\(path) does not hold what was sealed, so it is not archived: run \"cairn verify\"")
-                }
-                // Written anew meanwhile? Then data and index are those of another file.
-                guard let index = try index(segment, footer) else { continue }
-                let (size, hash) = try digest(of: replay.reader.file)
-                return Checked(
-                    file: replay.reader.file, size: size, sha256: hash, index: index, lastTrace: lastTrace)
-            }
-            // Good events and then evidence: the file goes as it is, and has no index.
-            let (size, hash) = try digest(of: replay.reader.file)
-            return Checked(file: replay.reader.file, size: size, sha256: hash, index: nil, lastTrace: nil)
-        }
-        throw ArchiveError(.changed, "\(path) has no index that fits it: run \"cairn verify\"")
-    }
-
-    private func index(_ segment: LogDirectory.Segment, _ footer: SegmentFooter) throws(ReadError) -> [UInt8]? {
-        for part in [FileNames.Part.nextIndex, .index] {
-            let path = segment.path(part)
-            let bytes = try accessing { () throws(IOFailure) in
-                try directory.files.contents(path, limit: LogDirectory.indexLimit)
-            }
-            if let bytes, Digest.sha256(bytes) == footer.indexDigest { return bytes }
-        }
-        return nil
-    }
-
-    private func digest(of file: any ReadableFile) throws(ReadError) -> (size: UInt64, sha256: Digest) {
-        try accessing { () throws(IOFailure) in
-            let size = try file.size()
-            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
-            defer { buffer.deallocate() }
-            var (hash, offset) = (StreamingHash(), UInt64(0))
-            while offset < size {
-                let count = try file.read(at: offset, into: buffer)
-                guard count > 0 else { break }
-                hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-                offset += UInt64(count)
-            }
-            return (offset, hash.finish())
-        }
-    }
-
     // MARK: - Redaction
 
     /// Puts a segment there anew if events of it were redacted since, and removes the copy that holds them. False if
@@ -412,7 +318,7 @@ package struct Archiver {
     private mutating func replaceIfRedacted(
         _ segment: LogDirectory.Segment, _ seal: Seal, _ end: UInt64
     ) throws -> Bool {
-        guard try segment.isEncrypted || isPunctured(segment),
+        guard try segment.isEncrypted || checks.isPunctured(segment),
             var manifest = try manifest(seal.firstSequence), let data = manifest.data
         else { return true }
         if try isWrittenAnew(segment, since: data) {
@@ -424,27 +330,17 @@ package struct Archiver {
         return true
     }
 
-    /// Whether events of it were erased; false if that cannot be known.
-    private func isPunctured(_ segment: LogDirectory.Segment) throws(ReadError) -> Bool {
-        do throws(ReadError) {
-            return try SegmentReader(directory.files, path: segment.path(.data)).header.isPunctured
-        } catch {
-            guard error.code == .encrypted else { throw error }
-            return false
-        }
-    }
-
     /// Whether what is in the archive still holds events that were erased since.
     private func isWrittenAnew(_ segment: LogDirectory.Segment, since data: ArchiveManifest.Object) throws -> Bool {
         guard segment.isEncrypted else {
             let reader = try SegmentReader(directory.files, path: segment.path(.data))
-            return try digest(of: reader.file).sha256 != data.sha256
+            return try checks.digest(of: reader.file).sha256 != data.sha256
         }
         guard data.key.hasSuffix(FileNames.encrypted) else {
             // It came there before it was encrypted here, and only who can read it knows more.
-            guard try isPunctured(segment) else { return false }
+            guard try checks.isPunctured(segment) else { return false }
             let reader = try SegmentReader(directory.files, path: segment.path(.data))
-            return try digest(of: reader.file).sha256 != data.sha256
+            return try checks.digest(of: reader.file).sha256 != data.sha256
         }
         // Each encryption has a key of its own, which the file begins with.
         let stored = directory.stored

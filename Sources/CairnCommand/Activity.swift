@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn activity`
 struct Activity: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "activity",
         abstract: "What one actor did.",
         discussion: """
             Counts by module, action, address and hour, and then the newest events. The actor is named by id, email or \

@@ -7,6 +7,7 @@ import CairnReader
 /// `cairn archive`
 struct Archive: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "archive",
         abstract: "Copy sealed segments to an archive: a directory, or a bucket of any S3.",
         discussion: """
             Each segment is verified, sent with its SHA-256, compared when it is there, and named by a manifest; then the \

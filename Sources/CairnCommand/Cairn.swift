@@ -33,11 +33,20 @@ package struct Cairn: ParsableCommand {
 
     package static func main() {
         do {
-            var command = try parseAsRoot()
+            var command = try parsed(Array(CommandLine.arguments.dropFirst()))
             try command.run()
         } catch {
             end(error)
         }
+    }
+
+    /// What the arguments say. A subcommand that is named at once is parsed alone, as the parser takes longer to look at
+    /// all of them than most queries take. Whatever is not right is parsed as a whole, for help and messages that begin
+    /// at `cairn`.
+    static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        let named = configuration.subcommands.first { $0.configuration.commandName == arguments.first }
+        if let named, let command = try? named.parseAsRoot(Array(arguments.dropFirst())) { return command }
+        return try parseAsRoot(arguments)
     }
 
     /// Ends the process and says why, in one line of plain text where there is something to say.

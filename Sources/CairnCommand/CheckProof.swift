@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn check-proof`
 struct CheckProof: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check-proof",
         abstract: "Check proofs of events; no log and no network is needed.",
         discussion: """
             VERIFIED says that the log had sealed this event, with this content and this number, when the checkpoint in \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn check-receipt`
 struct CheckReceipt: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "check-receipt",
         abstract: "Say whether the log still holds what was acknowledged.",
         discussion: """
             Receipts are the daemon's acknowledgements to a client that asked for them ("cairn send --receipts"), one a \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn export`
 struct Export: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "export",
         abstract: "Write events to a file, with a manifest that shows that it is complete.",
         discussion: """
             There is no limit of rows. With -o the file appears once it is whole, and beside it FILE.manifest.json: the \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn fields`
 struct Fields: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "fields",
         abstract: "List the fields that events have.",
         discussion: """
             Each dotted path with the number of its values and their kinds: what a filter, --by or --output-fields can \
@@ -56,6 +57,7 @@ struct Fields: ParsableCommand {
 /// `cairn values`
 struct Values: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "values",
         abstract: "List the values of a field, the most frequent first.",
         discussion: """
             EXAMPLES

@@ -7,6 +7,7 @@ import CairnStore
 /// `cairn init`
 struct Init: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "init",
         abstract: "Make a new log and print its genesis key.",
         discussion: """
             The daemon makes a missing log itself; this is for those who want the key first. Run it as the user that \

@@ -5,6 +5,7 @@ import CairnPlatform
 /// `cairn generate-manual`, for the installation: makes man pages of what a program says about itself.
 struct GenerateManual: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "generate-manual",
         abstract: "Write man pages from a program's description of itself, read from standard input.",
         discussion: """
             EXAMPLES

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn prove`
 struct Prove: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "prove",
         abstract: "Write files that prove events to somebody who has no log.",
         discussion: """
             A proof holds the event, its way to the log's checkpoint, and nothing of other events but hashes. \

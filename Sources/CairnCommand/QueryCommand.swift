@@ -15,6 +15,7 @@ struct QueryCommand: ParsableCommand {
               cairn query -S today 'module=authentication status=failed'
               cairn query -n 20 -r -o table 'severity>=high or status=failed'
               cairn query 'actor.email~"@example\\.com$" target.type in(invoice, payment)'
+              cairn query -c '"password mismatch"'       # how many
               cairn query -o csv --output-fields _seq,actor.email,action > events.csv
               cairn query -o json --cursor-file seen    # what came since last time
 
@@ -52,10 +53,16 @@ struct QueryCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "Then wait and print events as they come. Begins with the newest 10 unless told.")
     var follow = false
 
+    @Flag(name: .shortAndLong, help: "Print only how many events match.")
+    var count = false
+
     @Flag(name: .long, help: "Say on standard error what had to be read.")
     var explain = false
 
     func validate() throws {
+        if count, follow || reverse || showCursor || lines != nil || afterCursor != nil || cursorFile != nil {
+            throw ValidationError("--count counts all that match: leave out -f, -n, -r and cursors.")
+        }
         if follow, source.archive != nil {
             throw ValidationError("an archive does not grow while it is read: leave out -f or --archive.")
         }
@@ -76,6 +83,7 @@ struct QueryCommand: ParsableCommand {
         let cursor = try afterCursor ?? file?.read()
         query.after = cursor
         let log = try source.open()
+        if count { return try printCount(query, log, watch) }
         // Taken first: what comes while older events are printed is for the follower.
         let end = follow ? try log.endSequence() : 0
         let printer = EventPrinter(output.settings)
@@ -90,6 +98,15 @@ struct QueryCommand: ParsableCommand {
             selection.hint(at: query.filter)
             throw CommandFailure(.negative)
         }
+    }
+
+    private func printCount(_ query: Query, _ log: AuditLog, _ watch: Stopwatch) throws {
+        let (count, statistics) = try log.count(query)
+        try Output.print("\(count)")
+        if explain { statistics.explain(printed: Int(count), elapsed: watch.elapsed) }
+        guard count == 0 else { return }
+        selection.hint(at: query.filter)
+        throw CommandFailure(.negative)
     }
 
     private func print(_ query: Query, _ printer: EventPrinter, _ log: AuditLog) throws -> QueryStatistics {

@@ -5,6 +5,7 @@ import CairnReader
 /// `cairn redact`
 struct Redact: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "redact",
         abstract: "Erase the content of events; that they were there stays provable.",
         discussion: """
             The content and the salt of its hash are removed from data and index. The hash stays, so the log verifies, \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn retention`
 struct Retention: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "retention",
         abstract: "Say what a policy removes, and when; or have it done.",
         discussion: """
             A policy says how long events are kept, by module, tenant, compliance tag and classification. Frameworks set \
@@ -26,6 +27,7 @@ extension Retention {
     /// `cairn retention plan`
     struct Plan: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "plan",
             abstract: "List the segments with what happens to them, when, and by which rule. Changes nothing.",
             discussion: """
                 Made from seals and indexes alone, without a daemon. For --json each segment is one object: segment, \
@@ -93,6 +95,7 @@ extension Retention {
     /// `cairn retention apply`
     struct Apply: ParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "apply",
             abstract: "Have the daemon do what its policy says (retention.policy in its configuration).",
             discussion: """
                 The trace is signed before the first byte goes, and the space is free when the command ends.

@@ -3,6 +3,7 @@ import ArgumentParser
 /// `cairn rotate`
 struct Rotate: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "rotate",
         abstract: "Have the daemon seal the active segment and begin the next.",
         discussion: """
             What is sealed can be archived, pruned and redacted, and whoever breaks in later cannot change it unseen. \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn send`
 struct Send: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "send",
         abstract: "Send lines from standard input to the daemon.",
         discussion: """
             One JSON object a line. Each line is acknowledged once it is on disk; one that is refused is told on \

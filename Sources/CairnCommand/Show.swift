@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn show`
 struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "show",
         abstract: "Show one event, its place in the log, and what happened around it.",
         discussion: """
             Neighbours are the events before and behind it that have the same session_id, or the same id of the request.

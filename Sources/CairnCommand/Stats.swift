@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn stats`
 struct Stats: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "stats",
         abstract: "Count events.",
         discussion: """
             Without --by: how many there are, how many failed, how many concern security (failed, or of severity high or \

@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn status`
 struct Status: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Say how the log and its daemon are.",
         discussion: """
             Where no daemon answers, what the directory shows is told, and that none answers.

@@ -3,6 +3,7 @@ import ArgumentParser
 /// `cairn sync`
 struct Sync: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "sync",
         abstract: "Wait until everything that the daemon has received is on disk.",
         discussion: """
             EXIT STATUS

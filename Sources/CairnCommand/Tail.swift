@@ -4,6 +4,7 @@ import CairnReader
 /// `cairn tail`
 struct Tail: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "tail",
         abstract: "Print the newest events, and those that come.",
         discussion: """
             EXAMPLES

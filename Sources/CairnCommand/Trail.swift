@@ -6,6 +6,7 @@ import CairnReader
 /// `cairn trail`
 struct Trail: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "trail",
         abstract: "The history of one resource, with what was changed.",
         discussion: """
             Every event whose target has that type and that id (or name), oldest first; under each the fields that it \

@@ -7,6 +7,7 @@ import CairnReader
 /// `cairn verify`
 struct Verify: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Prove that a log is as it was written, and say what is proved.",
         discussion: """
             Every byte is read, every event hashed, every signature checked. The log may be written meanwhile. Without \

@@ -138,6 +138,10 @@ struct IndexBuilder: Sendable {
         for span in spans { span.append(to: &output) }
         for cell in kept { cell.append(to: &output) }
         for row in rows { row.append(to: &output) }
+        let checksum = output.withBytes { SegmentIndex.headChecksum($0) }
+        withUnsafeBytes(of: checksum.littleEndian) { bytes in
+            output.replaceSubrange(SegmentIndex.headChecksumOffset..<SegmentIndex.headerSize, with: bytes)
+        }
         output.append(contentsOf: filterBytes)
         output.append(littleEndian: Checksum.crc32c(output))
         return output

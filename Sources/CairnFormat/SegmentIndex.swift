@@ -65,7 +65,6 @@ package struct IndexCell: Sendable, Equatable {
 package struct SegmentIndex: Sendable {
     static let magic: StaticString = "cairnidx"
     static let version: UInt16 = 1
-    static let headerSize = 64
     static let incompleteCounts: UInt16 = 1
 
     package var firstSequence: UInt64
@@ -78,21 +77,86 @@ package struct SegmentIndex: Sendable {
     package var cells: [IndexCell]?
     /// Their counts are those of all events but the erased ones.
     package var tallies: [IndexTally]
-    private var filters: [UInt8]
+    var filters = Filters.unread
+
+    /// What is known of the filters over tokens.
+    enum Filters: Sendable {
+        /// Nothing.
+        case unread
+        case bytes(ArraySlice<UInt8>)
+        /// The filters that may hold a token, by where they begin.
+        case searched([UInt64: Set<Int>])
+    }
 
     /// Reads a whole index file.
     package init(_ file: [UInt8]) throws(FormatError) {
         guard file.count >= SegmentIndex.headerSize + 4 else { throw FormatError(.truncated, "the index is cut off") }
-        self = try file.withBytes { bytes throws(FormatError) in try SegmentIndex(bytes) }
+        let size = try file.withBytes { bytes throws(FormatError) in
+            var trailer = ByteReader(bytes, at: bytes.count - 4)
+            guard
+                try trailer.integer() == Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)]))
+            else { throw FormatError(.checksum, "the index does not match its CRC-32C") }
+            return try SegmentIndex.size(header: bytes)
+        }
+        guard file.count == size.file else {
+            throw FormatError(.malformed, "the index's sizes contradict each other")
+        }
+        try self.init(head: file, size: size)
+        filters = .bytes(file[size.head..<(size.file - 4)])
     }
 
-    private init(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
-        let end = bytes.count - 4
-        var trailer = ByteReader(bytes, at: end)
-        guard try trailer.integer() == Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<end])) else {
-            throw FormatError(.checksum, "the index does not match its CRC-32C")
+    /// Bytes of an index, and of its head: everything before the filters.
+    package struct Size: Sendable, Equatable {
+        package var head: Int
+        package var file: Int
+    }
+
+    /// Bytes that tell the size of an index.
+    package static let headerSize = 64
+    static let headChecksumOffset = 60
+
+    /// Reads a header, the first `headerSize` bytes.
+    package static func size(header: UnsafeRawBufferPointer) throws(FormatError) -> Size {
+        guard header.count >= SegmentIndex.headerSize else { throw FormatError(.truncated, "the index is cut off") }
+        var reader = ByteReader(header, at: 12)
+        let spanCount = try Int(reader.integer(UInt32.self))
+        _ = try reader.slice(16)
+        let moduleCount = try Int(reader.integer(UInt32.self))
+        let moduleSize = try Int(reader.integer(UInt32.self))
+        let cellCount = try Int(reader.integer(UInt32.self))
+        let filterSize = try Int(reader.integer(UInt32.self))
+        let classCount = try Int(reader.integer(UInt32.self))
+        let classSize = try Int(reader.integer(UInt32.self))
+        let tallyCount = try Int(reader.integer(UInt32.self))
+        guard moduleCount <= Limits.modules, cellCount <= Limits.cells, classCount <= Limits.classes,
+            tallyCount <= Limits.tallies
+        else { throw FormatError(.malformed, "the index's sizes contradict each other") }
+        let head =
+            SegmentIndex.headerSize + moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24
+            + tallyCount * IndexTally.encodedSize
+        return Size(head: head, file: head + filterSize + 4)
+    }
+
+    /// Reads the head of an index: everything but the filters, so that each span may have each token.
+    ///
+    /// - Parameter bytes: at least `size.head` of them.
+    package init(head bytes: [UInt8], size: Size) throws(FormatError) {
+        guard bytes.count >= size.head else { throw FormatError(.truncated, "the index is cut off") }
+        self = try bytes.withBytes { bytes throws(FormatError) in
+            try SegmentIndex(
+                UnsafeRawBufferPointer(rebasing: bytes[..<size.head]), filterSize: size.file - size.head - 4)
         }
-        var reader = ByteReader(UnsafeRawBufferPointer(rebasing: bytes[..<end]))
+    }
+
+    /// The checksum of a head, in which its own four bytes count as 0.
+    static func headChecksum(_ head: UnsafeRawBufferPointer) -> UInt32 {
+        let before = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: head[..<headChecksumOffset]))
+        let zeros = withUnsafeBytes(of: UInt32(0)) { Checksum.crc32c($0, continuing: before) }
+        return Checksum.crc32c(UnsafeRawBufferPointer(rebasing: head[SegmentIndex.headerSize...]), continuing: zeros)
+    }
+
+    private init(_ head: UnsafeRawBufferPointer, filterSize: Int) throws(FormatError) {
+        var reader = ByteReader(head)
         guard try reader.slice(8).isText(SegmentIndex.magic) else { throw FormatError(.malformed, "not an index") }
         let version = try reader.integer(UInt16.self)
         guard version == SegmentIndex.version else {
@@ -103,21 +167,17 @@ package struct SegmentIndex: Sendable {
         firstSequence = try reader.integer()
         count = try reader.integer()
         let moduleCount = try Int(reader.integer(UInt32.self))
-        let moduleSize = try Int(reader.integer(UInt32.self))
+        _ = try reader.integer(UInt32.self)
         let cellCount = try Int(reader.integer(UInt32.self))
-        let filterSize = try Int(reader.integer(UInt32.self))
+        _ = try reader.integer(UInt32.self)
         let classCount = try Int(reader.integer(UInt32.self))
-        let classSize = try Int(reader.integer(UInt32.self))
+        _ = try reader.integer(UInt32.self)
         let tallyCount = try Int(reader.integer(UInt32.self))
-        let reserved = try reader.integer(UInt32.self)
-        let sizes =
-            moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24
-            + tallyCount * IndexTally.encodedSize + filterSize
-        guard reader.remaining == sizes, moduleCount <= Limits.modules, cellCount <= Limits.cells,
-            classCount <= Limits.classes, tallyCount <= Limits.tallies, reserved == 0,
-            flags & ~SegmentIndex.incompleteCounts == 0, firstSequence < Limits.sequence
-        else {
-            throw FormatError(.malformed, "the index's sizes contradict each other")
+        guard try reader.integer() == SegmentIndex.headChecksum(head) else {
+            throw FormatError(.checksum, "the head of the index does not match its CRC-32C")
+        }
+        guard flags & ~SegmentIndex.incompleteCounts == 0, firstSequence < Limits.sequence else {
+            throw FormatError(.malformed, "the index has unknown flags, or begins too late")
         }
         modules = NameTable()
         for number in 0..<moduleCount {
@@ -129,7 +189,18 @@ package struct SegmentIndex: Sendable {
         classes = try SegmentIndex.classes(&reader, classCount)
         spans = []
         spans.reserveCapacity(spanCount)
-        for _ in 0..<spanCount { try spans.append(IndexSpan(&reader, filterSize: filterSize)) }
+        var filterEnd = 0
+        for _ in 0..<spanCount {
+            let span = try IndexSpan(&reader)
+            guard span.filter.lowerBound == filterEnd, span.filter.count <= TokenFilter.sizeLimit else {
+                throw FormatError(.malformed, "a filter of the index is not where it belongs")
+            }
+            filterEnd = span.filter.upperBound
+            spans.append(span)
+        }
+        guard filterEnd == filterSize else {
+            throw FormatError(.malformed, "the index's sizes contradict each other")
+        }
         var cells: [IndexCell] = []
         for _ in 0..<cellCount {
             let cell = try IndexCell(&reader)
@@ -140,15 +211,21 @@ package struct SegmentIndex: Sendable {
         }
         self.cells = flags & SegmentIndex.incompleteCounts == 0 ? cells : nil
         tallies = try SegmentIndex.tallies(&reader, tallyCount)
-        filters = try reader.array(filterSize)
-        guard reader.remaining == 0 else { throw FormatError(.malformed, "the index is too long") }
+        guard reader.remaining == 0 else {
+            throw FormatError(.malformed, "the index's sizes contradict each other")
+        }
         try checkTallies()
     }
 
     /// Whether an event of `span` may have that token; false is certain.
     package func mayContain(_ token: UInt64, in span: IndexSpan) -> Bool {
-        filters.withUnsafeBytes { bytes in
-            TokenFilter.mayContain(token, in: UnsafeRawBufferPointer(rebasing: bytes[span.filter]))
+        switch filters {
+        case .unread: true
+        case .bytes(let bytes):
+            bytes.withUnsafeBytes { bytes in
+                TokenFilter.mayContain(token, in: UnsafeRawBufferPointer(rebasing: bytes[span.filter]))
+            }
+        case .searched(let found): found[token]?.contains(span.filter.lowerBound) ?? true
         }
     }
 }
@@ -175,7 +252,7 @@ extension IndexSpan {
         modules.append(to: &output)
     }
 
-    init(_ reader: inout ByteReader, filterSize: Int) throws(FormatError) {
+    init(_ reader: inout ByteReader) throws(FormatError) {
         offset = try reader.integer()
         length = try reader.integer()
         firstSequence = try reader.integer()
@@ -194,7 +271,7 @@ extension IndexSpan {
         let start = try Int(reader.integer(UInt32.self))
         let filterLength = try Int(reader.integer(UInt32.self))
         let alsoReserved = try reader.integer(UInt64.self)
-        guard start + filterLength <= filterSize, firstSequence < Limits.sequence, reserved == 0, alsoReserved == 0
+        guard firstSequence < Limits.sequence, reserved == 0, alsoReserved == 0
         else {
             throw FormatError(.malformed, "a span of the index is out of its limits")
         }

@@ -5,6 +5,9 @@ package struct TokenFilter: Sendable {
     /// Blocks that a filter is built with, before it is halved to what it needs.
     static let initialBlocks = 1024
 
+    /// Bytes of the largest filter.
+    package static let sizeLimit = initialBlocks * blockSize
+
     private static let salts = SIMD8<UInt32>(
         0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31)
 

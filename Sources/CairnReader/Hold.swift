@@ -147,6 +147,13 @@ extension Hold {
 
 // MARK: - What is held
 
+extension Holds {
+    /// What indexes are asked for.
+    package var tokens: [UInt64] {
+        holds.flatMap { hold in hold.filter.terms.flatMap { Condition($0).tokens } }
+    }
+}
+
 extension Hold {
     /// Whether the segment may hold an event that is matched, by its seal and index alone: false is certain.
     package func mayMatch(_ seal: Seal, _ index: SegmentIndex?) -> Bool {

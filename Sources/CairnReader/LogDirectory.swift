@@ -104,7 +104,9 @@ package struct LogDirectory: Sendable {
     }
 
     /// The index of a segment, or nil if there is none or it is damaged: queries then read the whole segment.
-    package func index(_ segment: Segment) -> SegmentIndex? {
+    ///
+    /// - Parameter tokens: those that the index will be asked for. Without any only its head is read, a fraction of it.
+    package func index(_ segment: Segment, tokens: [UInt64] = []) -> SegmentIndex? {
         var paths = [segment.path(.index)]
         if !segment.parts.isDisjoint(with: [.nextIndex, .nextEncryptedIndex]) {
             // The data is being written anew: its footer says whose index is whose.
@@ -112,10 +114,48 @@ package struct LogDirectory: Sendable {
             if (try? isIndex(next, of: segment.path(.data))) == true { paths.insert(next, at: 0) }
         }
         for path in paths {
-            if let bytes = try? files.contents(path, limit: LogDirectory.indexLimit) { return try? SegmentIndex(bytes) }
+            guard let file = try? files.openForReading(path) else { continue }
+            return try? LogDirectory.index(file, tokens)
         }
         return nil
     }
+
+    /// Nil if the file is not as long as its header says.
+    private static func index(_ file: any ReadableFile, _ tokens: [UInt64]) throws -> SegmentIndex? {
+        let count = try file.size()
+        guard count <= UInt64(indexLimit) else { return nil }
+        func bytes(_ wanted: Int) throws(IOFailure) -> [UInt8] {
+            try [UInt8](unsafeUninitializedCapacity: wanted) { (buffer, read) throws(IOFailure) in
+                read = try file.read(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+            }
+        }
+        var head = try bytes(min(Int(count), usualIndexHead))
+        let size = try head.withBytes { (bytes) throws(FormatError) in try SegmentIndex.size(header: bytes) }
+        guard size.file == Int(count) else { return nil }
+        if size.head > head.count { head = try bytes(size.head) }
+        if tokens.isEmpty { return try SegmentIndex(head: head, size: size) }
+        var search = try FilterSearch(head: head, size: size, tokens: tokens)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: filterPiece, alignment: 64)
+        defer { buffer.deallocate() }
+        var (offset, kept) = (UInt64(size.head), 0)
+        while true {
+            let room = UnsafeMutableRawBufferPointer(rebasing: buffer[kept...])
+            let read = try file.read(at: offset, into: room)
+            offset += UInt64(read)
+            let filled = UnsafeRawBufferPointer(rebasing: buffer[..<(kept + read)])
+            let taken = search.take(filled)
+            let rest = UnsafeRawBufferPointer(rebasing: filled[taken...])
+            if offset >= count || read == 0 { return try search.finish(rest) }
+            buffer.copyMemory(from: rest)
+            kept = rest.count
+        }
+    }
+
+    /// Bytes of filters that are looked at at once: many, as each may be a request to an archive, but not so many that
+    /// every index takes fresh memory.
+    private static let filterPiece = 2 << 20
+    /// Bytes that are read first: the heads of most indexes are shorter.
+    private static let usualIndexHead = 128 << 10
 
     /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
     package static let indexLimit = 1 << 30

@@ -54,11 +54,13 @@ package struct RetentionPlan: Sendable, Equatable {
         self.at = at
         var planner = RetentionPlanner(policy, holds, at: at)
         (planner.archived, planner.erasedSince) = try log.archived()
+        let tokens = holds.tokens
         for segment in try log.directory.segments() {
             let bytes = try RetentionPlan.size(segment, log.directory)
             self.bytes += bytes
             guard segment.isSealed, segment.hasData, let seal = try log.directory.seal(segment) else { continue }
-            entries.append(planner.entry(seal, log.directory.index(segment), bytes: bytes))
+            let index = log.directory.index(segment, tokens: tokens)
+            entries.append(planner.entry(seal, index, bytes: bytes))
         }
         let isTooLarge = policy.maximumBytes.map { self.bytes > $0 } ?? false
         guard isTooLarge || entries.contains(where: { $0.action == .delete }) else { return }

@@ -25,10 +25,13 @@ package final class SegmentReader {
         self.file = file
         inflater = try reading(path) { () throws(FormatError) in try Inflater() }
         var window = Window(file: file)
+        // Who looks at a header goes on elsewhere, more often than not.
+        window.end = 0
         let bytes = try accessing { () throws(IOFailure) in
             try window.bytes(at: 0, count: SegmentHeader.sizeLimit)
         }
         let (header, size) = try reading(path) { () throws(FormatError) in try SegmentHeader.decode(bytes) }
+        window.end = .max
         self.window = window
         self.header = header
         headerSize = UInt64(size)

@@ -229,7 +229,7 @@ package struct Custody: Sendable {
         guard let segment = try scanning({ () throws(ReadError) in try directory.segment(seal.firstSequence) }) else {
             return false
         }
-        let index = directory.index(segment)
+        let index = directory.index(segment, tokens: holds.tokens)
         return segment.hasData && !holds.holds.contains { $0.mayMatch(seal, index) }
     }
 

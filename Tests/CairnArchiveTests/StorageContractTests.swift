@@ -187,11 +187,11 @@ extension Storages {
             }
             // As bytes: to Swift, é and é are equal.
             let expected = Set(Self.oddKeys.map { Array("\(place.prefix)/\($0)".utf8) })
-            let listed = try place.storage.keys(prefix: place.prefix).map { Array($0.utf8) }
+            let listed = try place.storage.keys(prefix: "\(place.prefix)/").map { Array($0.utf8) }
             #expect(Set(listed).symmetricDifference(expected).map { String(decoding: $0, as: UTF8.self) } == [])
             #expect(listed.count == expected.count)
             for key in Self.oddKeys { try place.storage.remove("\(place.prefix)/\(key)") }
-            #expect(try place.storage.keys(prefix: place.prefix) == [])
+            #expect(try place.storage.keys(prefix: "\(place.prefix)/") == [])
         }
 
         @Test(arguments: Kind.there)
@@ -230,11 +230,11 @@ extension Storages {
             // More than one page of the storage itself where that is cheap, else of small pages.
             let count = kind == .directory || kind == .bucket ? 1100 : 40
             for number in 0..<count { try place.storage.put("\(place.prefix)/hour=\(number % 3)/\(number)", []) }
-            let keys = try place.storage.keys(prefix: place.prefix)
+            let keys = try place.storage.keys(prefix: "\(place.prefix)/")
             #expect(keys.count == count)
             #expect(Set(keys).count == count)
             var seen = 0
-            try place.storage.forEach(prefix: place.prefix) { _ throws(ArchiveError) in
+            try place.storage.forEach(prefix: "\(place.prefix)/") { _ throws(ArchiveError) in
                 seen += 1
                 return seen < 10
             }
@@ -251,13 +251,13 @@ extension Storages {
             try place.storage.put("\(key)-longer", [2])
             try place.storage.remove(key)
             #expect(try place.storage.head(key) == nil)
-            #expect(try place.storage.keys(prefix: place.prefix) == ["\(key)-longer"])
+            #expect(try place.storage.keys(prefix: "\(place.prefix)/") == ["\(key)-longer"])
             try place.storage.put(key, [3])
             #expect(try place.storage.contents(key, limit: 10) == [3])
             for number in 0..<3 { try place.storage.put(key, [UInt8(number)], onlyIfAbsent: false) }
             try place.storage.removeEveryVersion(key, bypassingGovernance: false)
             #expect(try place.storage.head(key) == nil)
-            #expect(try place.storage.keys(prefix: place.prefix) == ["\(key)-longer"])
+            #expect(try place.storage.keys(prefix: "\(place.prefix)/") == ["\(key)-longer"])
             // Nothing comes to light when the newest is gone.
             try place.storage.put(key, [4])
             try place.storage.remove(key)

@@ -8,7 +8,7 @@ import Testing
 @Suite("Command lines")
 struct ArgumentTests {
     private func parse<Command: ParsableCommand>(_ type: Command.Type, _ arguments: String...) throws -> Command {
-        try #require(try Cairn.parseAsRoot(arguments) as? Command)
+        try #require(try Cairn.parsed(arguments) as? Command)
     }
 
     private static let now = Time(nanoseconds: 1_795_250_352 * Time.perSecond)
@@ -60,15 +60,16 @@ struct ArgumentTests {
         "what cannot be meant is refused with EX_USAGE",
         arguments: [
             ["query", "-n", "-3"], ["query", "-n", "many"], ["query", "-o", "xml"], ["query", "-f", "-r"],
+            ["query", "-c", "-n", "3"], ["query", "-c", "-f"],
             ["query", "--after-cursor", "1", "-r"], ["query", "--after-cursor", "1", "--cursor-file", "f"],
             ["query", "--output-fields", "a,,b"], ["query", "-o", "raw", "--output-fields", "a"],
             ["query", "-f", "-U", "now"], ["query", "--color", "sometimes"], ["tail", "-D", ""],
             ["verify", "--key", "a", "--key-file", "b"], ["verify", "--threads", "0"], ["verify", "-q", "--json"],
             ["send", "--no-ack", "--receipts", "r"], ["demo", "--events", "3"], ["init", "--origin", "a b"],
-            ["nothing"], ["query", "--nothing"],
+            ["nothing"], ["query", "--nothing"], ["hold", "add"], ["retention", "nothing"],
         ])
     func refused(arguments: [String]) throws {
-        let error = #expect(throws: (any Error).self) { try Cairn.parseAsRoot(arguments) }
+        let error = #expect(throws: (any Error).self) { try Cairn.parsed(arguments) }
         #expect(error.map { Cairn.exitCode(for: $0).rawValue } == ExitStatus.usage.rawValue)
     }
 

@@ -57,6 +57,31 @@ private func classes(_ count: Int) -> NameTable {
     return table
 }
 
+/// Makes the checksums right again, as far as the sizes allow.
+private func reseal(_ file: inout [UInt8]) {
+    file.removeLast(4)
+    if let size = file.withUnsafeBytes({ try? SegmentIndex.size(header: $0) }), size.head <= file.count {
+        let checksum = Array(file[..<size.head]).withUnsafeBytes { SegmentIndex.headChecksum($0) }
+        for byte in 0..<4 { file[60 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(byte))) }
+    }
+    file.append(littleEndian: Checksum.crc32c(file))
+}
+
+/// The index as it is read in pieces.
+private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> SegmentIndex {
+    let size = try file.withUnsafeBytes { try SegmentIndex.size(header: $0) }
+    guard size.file == file.count else { throw FormatError(.malformed, "not as long as it says") }
+    var search = try FilterSearch(head: Array(file.prefix(size.head)), size: size, tokens: tokens)
+    var rest = file[size.head...]
+    while rest.count > piece {
+        let taken = Array(rest.prefix(piece)).withUnsafeBytes { search.take($0) }
+        if taken == 0 { break }
+        rest = rest.dropFirst(taken)
+    }
+    rest = rest.dropFirst(Array(rest).withUnsafeBytes { search.take($0) })
+    return try Array(rest).withUnsafeBytes { try search.finish($0) }
+}
+
 @Suite struct SegmentIndexTests {
     private static func events(
         _ random: inout SeededRandom, sizes: [UInt32], perBlock: Int, modules: Int, classes: Int = 1
@@ -185,6 +210,44 @@ private func classes(_ count: Int) -> NameTable {
         #expect(wrong < 60)
     }
 
+    @Test func partsSayWhatTheWholeSays() throws {
+        var random = SeededRandom()
+        let events = Self.events(&random, sizes: [200_000, 100_000, 300_000, 5], perBlock: 200, modules: 3)
+        let file = build(events, modules: modules(3)).file
+        let whole = try SegmentIndex(file)
+        let size = try file.withUnsafeBytes { try SegmentIndex.size(header: $0) }
+        #expect(size.file == file.count)
+        let head = try SegmentIndex(head: file, size: size)
+        #expect(head.spans == whole.spans && head.cells == whole.cells && head.tallies == whole.tallies)
+        #expect(head.classes == whole.classes && head.modules.names == whole.modules.names)
+        let tokens = events.flatMap(\.tokens).prefix(50) + (0..<50).map { _ in random.next() }
+        for piece in [TokenFilter.sizeLimit, TokenFilter.sizeLimit + 1, 1 << 20] {
+            let found = try search(file, Array(tokens), piece: piece)
+            for span in whole.spans {
+                for token in tokens {
+                    check(found.mayContain(token, in: span) == whole.mayContain(token, in: span))
+                    check(head.mayContain(token, in: span))
+                }
+                // Of what it was not asked it knows nothing.
+                check(found.mayContain(1, in: span))
+            }
+        }
+    }
+
+    @Test func everyByteCountsInParts() throws {
+        var random = SeededRandom()
+        let events = Self.events(&random, sizes: [200_000, 100_000, 5], perBlock: 3, modules: 3)
+        let file = build(events, modules: modules(3)).file
+        try expectEveryChangeRefused(file) { _ = try search(Array($0), [1], piece: TokenFilter.sizeLimit) }
+        let size = try file.withUnsafeBytes { try SegmentIndex.size(header: $0) }
+        try expectEveryChangeRefused(Array(file[..<size.head])) { bytes in
+            let own = try Array(bytes).withUnsafeBytes { try SegmentIndex.size(header: $0) }
+            guard own == size else { throw FormatError(.malformed, "another size") }
+            _ = try SegmentIndex(head: Array(bytes), size: size)
+        }
+        expectEveryCutRefused(Array(file[..<size.head])) { _ = try SegmentIndex(head: Array($0), size: size) }
+    }
+
     /// Hostile times make a cell for every event: 65,536 are counted, one more gives up counting.
     @Test(arguments: [(65_535, false), (65_536, false), (65_537, true), (70_000, true)])
     func tooManyCells(_ count: Int, _ isIncomplete: Bool) throws {
@@ -246,8 +309,7 @@ private func classes(_ count: Int) -> NameTable {
         func code(_ file: [UInt8], _ change: (inout [UInt8]) -> Void) -> FormatError.Code? {
             var file = file
             change(&file)
-            file.removeLast(4)
-            file.append(littleEndian: Checksum.crc32c(file))
+            reseal(&file)
             return errorCode { _ = try SegmentIndex(file) }
         }
         let full = build(events, modules: modules(1024), classes: classes(17)).file
@@ -271,8 +333,7 @@ private func classes(_ count: Int) -> NameTable {
         let place = 64 + 8 + 4
         #expect(Array(file[place..<(place + 6)]) == [0, 0, 0, 2, 0x74, 0x31])
         file[place + 5] = 0x32
-        file.removeLast(4)
-        file.append(littleEndian: Checksum.crc32c(file))
+        reseal(&file)
         #expect(errorCode { _ = try SegmentIndex(file) } == .malformed)
     }
 
@@ -294,7 +355,6 @@ private func classes(_ count: Int) -> NameTable {
             (33, 8, .malformed),
             (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
             (48, 0, .malformed), (49, 5, .malformed), (52, 5, .malformed), (56, 2, .malformed), (58, 1, .malformed),
-            (60, 1, .malformed), (63, 1, .malformed),
             (64, 8, .malformed), (64, 200, .malformed), (79, 0x30, .malformed),
             (88, 8, .malformed), (89, 1, .malformed), (91, 1, .malformed),
             (92 + 78, 1, .malformed), (92 + 80, 1, .malformed), (92 + 84, 0xFF, .malformed), (92 + 88, 1, .malformed),
@@ -309,8 +369,7 @@ private func classes(_ count: Int) -> NameTable {
         var file = build(events, modules: modules(3)).file
         #expect(file.count == 64 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 4)
         file[offset] = file[offset] == value ? value ^ 1 : value
-        file.removeLast(4)
-        file.append(littleEndian: Checksum.crc32c(file))
+        reseal(&file)
         #expect(errorCode { _ = try SegmentIndex(file) } == code)
     }
 
@@ -322,8 +381,7 @@ private func classes(_ count: Int) -> NameTable {
         let (first, second) = (Array(file[cells..<(cells + 24)]), Array(file[(cells + 24)..<(cells + 48)]))
         for order in [second + first, first + first] {
             file.replaceSubrange(cells..<(cells + 48), with: order)
-            file.removeLast(4)
-            file.append(littleEndian: Checksum.crc32c(file))
+            reseal(&file)
             #expect(errorCode { _ = try SegmentIndex(file) } == .malformed)
         }
     }

@@ -96,7 +96,7 @@ import Testing
         for seed in try FuzzTarget.segment.seeds() {
             #expect(ChecksumRepair.segment(seed.bytes, with: inflater) == seed.bytes, "\(seed.name)")
         }
-        for seed in try FuzzTarget.index.seeds() { #expect(ChecksumRepair.trailer(seed.bytes) == seed.bytes) }
+        for seed in try FuzzTarget.index.seeds() { #expect(ChecksumRepair.index(seed.bytes) == seed.bytes) }
     }
 
     /// Behind its checksums, a changed field of a block's head is seen.

@@ -27,6 +27,7 @@ import Testing
                     found.map(\.sequence) == expected.map(\.sequence),
                     "seed \(seed), \(indexes), query \(number): \(query)")
                 #expect(found.map(\.line) == expected.map(\.line))
+                if query.limit == nil { #expect(try reader.count(query).count == UInt64(expected.count)) }
                 pruned += indexes == .present ? statistics.spansPruned : 0
                 guard number % 20 == 0 else { continue }
                 var visited: [LogFixture.Stored] = []

@@ -309,7 +309,7 @@ import Testing
                     let matches = try log.disk.matches(hold.query).filter { sequence, line in
                         sequences.contains(sequence) && !line.contains("\"_redacted\":")
                     }
-                    let index = try #require(directory.index(segment))
+                    let index = try #require(directory.index(segment, tokens: Self.tokens(hold)))
                     for index in [index, nil] as [SegmentIndex?] {
                         let may = hold.mayMatch(candidate.seal, index)
                         #expect(may || matches.isEmpty, "\(text): \(matches)")
@@ -319,6 +319,13 @@ import Testing
             }
         }
         #expect(free > 50 && held > 50)
+    }
+
+    /// What an index has to be asked for.
+    private static func tokens(_ hold: Hold) -> [UInt64] {
+        var holds = Holds()
+        holds.holds = [hold]
+        return holds.tokens
     }
 
     /// Index and seal answer, so that no event has to be read.
@@ -340,7 +347,7 @@ import Testing
         for (hold, expected) in cases {
             let found = try log.candidates().map { candidate in
                 let segment = try #require(try directory.segment(candidate.seal.firstSequence))
-                return hold.mayMatch(candidate.seal, directory.index(segment))
+                return hold.mayMatch(candidate.seal, directory.index(segment, tokens: Self.tokens(hold)))
             }
             #expect(found == expected, "\(hold)")
         }

@@ -839,7 +839,8 @@ class Index:
             "<8sHHIQQIIIIIIII", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
             sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters),
             len(classes), len(class_bytes), len(tallies), 0
-        ) + modules + class_bytes + spans + b"".join(cells) + rows + filters
+        ) + modules + class_bytes + spans + b"".join(cells) + rows
+        data = data[:60] + struct.pack("<I", crc32c(data)) + data[64:] + filters
         return data + struct.pack("<I", crc32c(data))
 
 

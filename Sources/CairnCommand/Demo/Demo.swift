@@ -4,6 +4,7 @@ import CairnPlatform
 /// `cairn demo`
 struct Demo: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "demo",
         abstract: "See everything at work on a log of its own.",
         discussion: """
             Runs a daemon inside this process on a new directory, sends made-up events over four connections, looks at \

@@ -97,6 +97,16 @@ indirect enum Condition: Sendable, Equatable {
         }
     }
 
+    /// The tokens that filters are asked for.
+    var tokens: [UInt64] {
+        switch self {
+        case .token(_, let token): [token]
+        case .not(let condition): condition.tokens
+        case .any(let conditions), .all(let conditions): conditions.flatMap(\.tokens)
+        case .modules, .statuses, .severities, .sequences, .unknown: []
+        }
+    }
+
     /// What is certain of the events of a set.
     func outlook(in summary: some EventSummary) -> Outlook {
         switch self {

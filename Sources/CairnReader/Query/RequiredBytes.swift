@@ -27,7 +27,8 @@ struct RequiredBytes {
     }
 
     private static func hasEscape(_ bytes: UnsafeRawBufferPointer, ofAnyKind: Bool) -> Bool {
-        ofAnyKind ? hasByte(UInt8(ascii: "\\"), bytes) : escape.occurs(in: bytes)
+        // Most logs have hardly a backslash, and one byte is found faster than two.
+        hasByte(UInt8(ascii: "\\"), bytes) && (ofAnyKind || escape.occurs(in: bytes))
     }
 
     /// Looks at lines of one buffer, of which most are passed over without looking at them again.

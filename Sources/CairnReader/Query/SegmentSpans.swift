@@ -76,7 +76,9 @@ struct SegmentSpans {
     mutating func planByIndex(
         _ directory: LogDirectory, _ pruning: Pruning, _ statistics: inout QueryStatistics
     ) -> Bool {
-        guard let seal, let index = directory.index(segment), isConsistent(index, with: seal) else {
+        guard let seal, let index = directory.index(segment, tokens: pruning.condition.tokens),
+            isConsistent(index, with: seal)
+        else {
             statistics.segmentsWithoutIndex += 1
             return false
         }

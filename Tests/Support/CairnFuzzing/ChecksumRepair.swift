@@ -35,6 +35,16 @@ package enum ChecksumRepair {
         return bytes
     }
 
+    /// Both of an index: of its head, where its sizes lead there, and behind all the rest.
+    package static func index(_ bytes: [UInt8]) -> [UInt8] {
+        var bytes = bytes
+        if let size = bytes.withUnsafeBytes({ try? SegmentIndex.size(header: $0) }), size.head <= bytes.count {
+            set(UInt32(0), at: 60, in: &bytes)
+            set(Checksum.crc32c(Array(bytes[..<size.head])), at: 60, in: &bytes)
+        }
+        return trailer(bytes)
+    }
+
     /// The CRC-32C behind all the rest.
     package static func trailer(_ bytes: [UInt8]) -> [UInt8] {
         guard bytes.count >= 4 else { return bytes }

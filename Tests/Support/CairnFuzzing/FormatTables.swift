@@ -53,6 +53,9 @@ enum FormatTables {
             output.append(littleEndian: tally.count)
             for time in [tally.leastReceived, tally.greatestReceived] { output.append(littleEndian: time.nanoseconds) }
         }
+        var checksum: [UInt8] = []
+        checksum.append(littleEndian: Checksum.crc32c(output))
+        output.replaceSubrange(60..<64, with: checksum)
         return output
     }
 

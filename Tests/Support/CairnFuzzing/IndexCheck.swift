@@ -5,7 +5,7 @@ final class IndexCheck: FuzzCheck {
     func check(_ input: UnsafeRawBufferPointer) throws(PropertyFailure) -> Bool {
         let bytes = Array(input)
         if try checkIndex(bytes) { return true }
-        return try checkIndex(ChecksumRepair.trailer(bytes))
+        return try checkIndex(ChecksumRepair.index(bytes))
     }
 
     private func checkIndex(_ file: [UInt8]) throws(PropertyFailure) -> Bool {

@@ -1,0 +1,24 @@
+import CairnFormat
+
+/// Counts what a query finds, and keeps nothing of it.
+private struct EventCounter: SpanWork {
+    var needsTape: Bool { false }
+
+    mutating func take(_ sequence: UInt64, _ line: UnsafeRawBufferPointer, _ tape: JSONTape?) {}
+
+    mutating func finish() {}
+}
+
+extension AuditLog {
+    /// How many events a query finds, erased ones among them where they match. Its order and limit do not matter.
+    ///
+    /// - Throws: a ``ReadError`` where the log is damaged: a count of a part of it would be wrong.
+    public func count(_ query: Query = Query()) throws(ReadError) -> (count: UInt64, statistics: QueryStatistics) {
+        var query = query
+        query.limit = nil
+        let scan = try SpanScan(directory, query) { EventCounter() }
+        while try scan.next() != nil {}
+        let statistics = scan.statistics
+        return (UInt64(statistics.eventsMatched), statistics)
+    }
+}
