@@ -935,8 +935,9 @@ def test_retention_classes(fields, expected):
 def tallies_of(index):
     """How many classes an index names, and its tallies."""
     data = index.encoded()
-    cells, filters, classes, class_length, rows, zero = struct.unpack_from("<IIIIII", data, 40)
-    assert zero == 0 and class_length == len(b"".join(index.classes)) + (4 if classes > len(index.classes) else 0)
+    cells, filters, classes, class_length, rows, checksum = struct.unpack_from("<IIIIII", data, 40)
+    assert checksum == crc32c(data[:60] + bytes(4) + data[64:-4 - filters])
+    assert class_length == len(b"".join(index.classes)) + (4 if classes > len(index.classes) else 0)
     at = len(data) - 4 - filters - 32 * rows
     return classes, [struct.unpack_from("<HHIQqq", data, at + 32 * row) for row in range(rows)]
 
@@ -976,6 +977,9 @@ def test_a_forged_index_whose_digest_the_footer_names(tmp_path):
     data = writer.data_path.read_bytes()
     for at in range(len(index) - 4):
         forged = index[:at] + bytes([index[at] ^ 1]) + index[at + 1:-4]
+        head = len(forged) - struct.unpack_from("<I", forged, 44)[0]
+        if not 60 <= at < 64:
+            forged = forged[:60] + struct.pack("<I", crc32c(forged[:60] + bytes(4) + forged[64:head])) + forged[64:]
         forged += struct.pack("<I", crc32c(forged))
         path.write_bytes(forged)
         writer.data_path.write_bytes(data[:-102] + footer(6, merkle(writer.leaves), forged))
