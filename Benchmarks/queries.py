@@ -151,13 +151,14 @@ class Questions:
         import duckdb
         connection = duckdb.connect()
         source = f"read_json('{self.archive}', format='newline_delimited')"
+        every = f"select * replace (timestamp::varchar as timestamp) from {source}"
         ask = lambda sql: connection.execute(sql).fetchall()
         return {
             "a": lambda: sum(n for module, n in ask(f"select module, count(*) from {source} group by 1")
                              if module != "system"),
-            "b": lambda: len(ask(f"select * from {source} where module='authentication' and status='failed' and "
+            "b": lambda: len(ask(f"{every} where module='authentication' and status='failed' and "
                                  f"timestamp >= '{self.since}' order by timestamp desc limit 50")),
-            "c": lambda: len(ask(f"select * from {source} where session_id='{self.session}'")),
+            "c": lambda: len(ask(f"{every} where session_id='{self.session}'")),
             "d": lambda: ask(f"select count(*) from {source} where details.message like '%password mismatch%'")[0][0],
             "e": lambda: connection.execute(f"copy (select * from {source}) to '{self.csv}' (header)") and None,
         }
