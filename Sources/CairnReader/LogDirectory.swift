@@ -155,7 +155,7 @@ package struct LogDirectory: Sendable {
     /// every index takes fresh memory.
     private static let filterPiece = 2 << 20
     /// Bytes that are read first: the heads of most indexes are shorter.
-    private static let usualIndexHead = 128 << 10
+    private static let usualIndexHead = 640 << 10
 
     /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
     package static let indexLimit = 1 << 30
