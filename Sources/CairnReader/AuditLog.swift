@@ -10,15 +10,12 @@ public import CairnFormat
 ///     }
 public final class AuditLog: Sendable {
     package let directory: LogDirectory
-    /// On disk; nil for a log in a simulated file system.
-    let path: String?
 
     /// Opens the log in a directory.
     ///
     /// - Throws: a ``ReadError`` of code `noLog` if there is none.
     public init(at path: String) throws(ReadError) {
         directory = try LogDirectory(path: path)
-        self.path = path
     }
 
     /// Opens the log in a directory, some segments of which are encrypted for others than its host.
@@ -30,12 +27,10 @@ public final class AuditLog: Sendable {
             try AgeIdentity.parse(file: identityFile)
         }
         directory = try LogDirectory(path: path, identities: identities)
-        self.path = path
     }
 
     package init(_ directory: LogDirectory) {
         self.directory = directory
-        path = nil
     }
 
     /// The number that the next event will have: one more than the newest that is there, and 0 for an empty log.

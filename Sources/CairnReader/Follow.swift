@@ -18,12 +18,12 @@ public final class Follower: Sendable {
     /// How to learn that something has changed. The kernel tells it; a look now and then covers what it does not see,
     /// such as a writer on another host of a network file system.
     package struct Waiting: Sendable {
-        /// Milliseconds between two looks while a watch tells of changes.
-        package var watched: Int32 = 1000
+        /// Milliseconds between two looks while a watch tells of changes: rarely, as who waits must not cost anything.
+        package var watched: Int32 = 60_000
         /// Milliseconds between two looks where there is no watch.
         package var unwatched: Int32 = 250
 
-        package init(watched: Int32 = 1000, unwatched: Int32 = 250) {
+        package init(watched: Int32 = 60_000, unwatched: Int32 = 250) {
             self.watched = watched
             self.unwatched = unwatched
         }
@@ -53,7 +53,7 @@ public final class Follower: Sendable {
         directory = log.directory
         self.waiting = waiting
         // Before the first look, so that nothing comes between.
-        watch = log.path.flatMap { try? DirectoryWatch(root: $0, directories: [FileNames.segments]) }
+        watch = log.directory.path.flatMap { try? DirectoryWatch(root: $0, directories: [FileNames.segments]) }
         var query = query
         query.order = .oldestFirst
         var first = query.after.map { $0 < Limits.sequence ? $0 + 1 : Limits.sequence } ?? 0

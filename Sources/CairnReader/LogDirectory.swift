@@ -7,10 +7,15 @@ package struct LogDirectory: Sendable {
     package let files: any ReadableFileSystem
     /// The files as they are.
     package let stored: any ReadableFileSystem
+    /// Where it is on this machine, for who wants to be told of changes; nil for a log in an archive or a simulation.
+    package let path: String?
 
-    /// - Parameter identities: open what is encrypted.
-    package init(_ stored: any ReadableFileSystem, identities: [AgeIdentity] = []) {
+    /// - Parameters:
+    ///   - identities: open what is encrypted.
+    ///   - path: that of the files on this machine.
+    package init(_ stored: any ReadableFileSystem, identities: [AgeIdentity] = [], path: String? = nil) {
         self.stored = stored
+        self.path = path
         files = EncryptedFiles(stored, identities)
     }
 
@@ -23,7 +28,7 @@ package struct LogDirectory: Sendable {
             if error.isMissing { throw LogDirectory.noLog(path) }
             throw ReadError(error)
         }
-        self.init(files, identities: identities)
+        self.init(files, identities: identities, path: path)
         guard try accessing({ () throws(IOFailure) in try files.status(FileNames.origin) }) != nil else {
             throw LogDirectory.noLog(path)
         }

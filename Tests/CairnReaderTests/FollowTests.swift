@@ -46,6 +46,16 @@ import Testing
         #expect(found == Array(log.events[2...]))
     }
 
+    /// As commands open a log: its directory first. A follower that did not watch it would wait for an hour.
+    @Test(.timeLimit(.minutes(1))) func aDirectoryOnDiskIsWatched() throws {
+        let log = try LogFixture()
+        let reader = AuditLog(try LogDirectory(path: log.path))
+        let follower = try Follower(reader, Query(), waiting: Self.waits[0])
+        let writer = try write(log) { log in try log.append(Self.event(0)) }
+        #expect(try next(follower, 1) == log.events)
+        writer.join()
+    }
+
     /// Without a directory on disk that the kernel could watch.
     @Test func withoutWatch() throws {
         let log = try LogFixture()
