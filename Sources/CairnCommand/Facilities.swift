@@ -20,13 +20,16 @@ package protocol Facilities: Sendable {
     /// The policy in a file.
     func retentionPolicy(file: String) throws -> RetentionPolicy
 
-    /// Starts a daemon in this process.
-    ///
-    /// - Parameter segmentBytes: when it begins a new segment.
-    func daemon(log: String, socket: String, segmentBytes: Int) throws -> any RunningDaemon
+    /// A daemon for this process, not started.
+    func daemon() throws -> any DaemonWithin
 }
 
-package protocol RunningDaemon {
+/// A daemon in this process.
+package protocol DaemonWithin {
+    /// - Parameter segmentBytes: when it begins a new segment.
+    func start(log: String, socket: String, segmentBytes: Int) throws
+
+    /// Returns when all that it has accepted is on disk.
     func stop()
 }
 
@@ -50,7 +53,7 @@ package struct Handover: Facilities {
 
     package func retentionPolicy(file: String) throws -> RetentionPolicy { try replace() }
 
-    package func daemon(log: String, socket: String, segmentBytes: Int) throws -> any RunningDaemon { try replace() }
+    package func daemon() throws -> any DaemonWithin { try replace() }
 
     private func replace() throws -> Never {
         do throws(IOFailure) {

@@ -26,7 +26,14 @@ struct NetworkFacilities: Facilities {
         }
     }
 
-    func daemon(log: String, socket: String, segmentBytes: Int) throws -> any RunningDaemon {
+    func daemon() throws -> any DaemonWithin { Daemon() }
+}
+
+/// The daemon with the configuration that it has where nothing is configured.
+private final class Daemon: DaemonWithin {
+    private var daemon: EmbeddedDaemon?
+
+    func start(log: String, socket: String, segmentBytes: Int) throws {
         var configuration = Configuration()
         configuration.directory = log
         configuration.socket.path = socket
@@ -37,8 +44,8 @@ struct NetworkFacilities: Facilities {
         } catch {
             throw CommandFailure(ExitStatus(rawValue: error.code.rawValue) ?? .software, error.description)
         }
-        return daemon
+        self.daemon = daemon
     }
-}
 
-extension EmbeddedDaemon: RunningDaemon {}
+    func stop() { daemon?.stop() }
+}

@@ -1,3 +1,4 @@
+import CairnPlatform
 import Foundation
 import Glibc
 import Testing
@@ -31,6 +32,16 @@ extension EndToEnd {
                 #expect(handed.end == .exited(0), "\(handed.error)")
                 #expect(handed.text.contains("TAMPERED"))
             }
+        }
+
+        /// It hands over before it has made anything.
+        @Test func aDemonstrationLeavesNothing() throws {
+            let scratch = try Scratch()
+            let result = try ChildProcess.run(
+                [Self.programs.appendingPathComponent("cairn").path, "demo", "--events", "200", "--no-keep"],
+                environment: ProcessEnvironment.all.merging(["TMPDIR": scratch.path]) { $1 })
+            #expect(result.end == .exited(0), "\(result.error)")
+            #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
         }
 
         @Test func aLinkToItFindsTheOther() throws {

@@ -39,9 +39,11 @@ struct Demo: ParsableCommand {
     }
 
     func run() throws {
+        // Before there is anything on disk: the command may begin anew in another program.
+        let daemon = try Program.facilities.daemon()
         let place = try makePlace()
         do {
-            try Demonstration(place: place, events: events, seed: seed).run()
+            try Demonstration(daemon: daemon, place: place, events: events, seed: seed).run()
             if keep {
                 try Output.print("", "The files are in \(place); when you are done: rm -r \(place)")
             } else {

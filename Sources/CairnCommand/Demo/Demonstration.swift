@@ -6,6 +6,7 @@ import CairnReader
 struct Demonstration {
     private static let connections = 4
 
+    private let daemon: any DaemonWithin
     private let place: String
     private let events: Int
     private let seed: UInt64
@@ -13,8 +14,11 @@ struct Demonstration {
     private let style = Style(isOn: ColorChoice.auto.isOn(for: .output))
     private let output = Output()
 
-    /// - Parameter place: an empty directory.
-    init(place: String, events: Int, seed: UInt64) {
+    /// - Parameters:
+    ///   - daemon: not started.
+    ///   - place: an empty directory.
+    init(daemon: any DaemonWithin, place: String, events: Int, seed: UInt64) {
+        self.daemon = daemon
         self.place = place
         self.events = events
         self.seed = seed
@@ -27,8 +31,7 @@ struct Demonstration {
     func run() throws {
         let socket = "\(place)/auditd.sock"
         // Some ten segments, whatever the number of events: one takes about 80 bytes compressed.
-        let daemon = try Program.facilities.daemon(
-            log: logPath, socket: socket, segmentBytes: max(64 << 10, events * 80 / 10))
+        try daemon.start(log: logPath, socket: socket, segmentBytes: max(64 << 10, events * 80 / 10))
         defer { daemon.stop() }
         let key = try saveKey()
         try send(to: socket)
