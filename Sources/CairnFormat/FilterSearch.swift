@@ -47,7 +47,7 @@ package struct FilterSearch {
         guard try reader.integer() == checksum, reader.remaining == 0 else {
             throw FormatError(.checksum, "the index does not match its CRC-32C")
         }
-        index.filters = .searched(found)
+        index.found = found
         return index
     }
 }

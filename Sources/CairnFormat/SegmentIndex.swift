@@ -77,32 +77,22 @@ package struct SegmentIndex: Sendable {
     package var cells: [IndexCell]?
     /// Their counts are those of all events but the erased ones.
     package var tallies: [IndexTally]
-    var filters = Filters.unread
-
-    /// What is known of the filters over tokens.
-    enum Filters: Sendable {
-        /// Nothing.
-        case unread
-        case bytes(ArraySlice<UInt8>)
-        /// The filters that may hold a token, by where they begin.
-        case searched([UInt64: Set<Int>])
-    }
+    /// The filters that may hold a token, by where they begin; of other tokens nothing is known.
+    var found: [UInt64: Set<Int>] = [:]
 
     /// Reads a whole index file.
-    package init(_ file: [UInt8]) throws(FormatError) {
-        guard file.count >= SegmentIndex.headerSize + 4 else { throw FormatError(.truncated, "the index is cut off") }
-        let size = try file.withBytes { bytes throws(FormatError) in
-            var trailer = ByteReader(bytes, at: bytes.count - 4)
-            guard
-                try trailer.integer() == Checksum.crc32c(UnsafeRawBufferPointer(rebasing: bytes[..<(bytes.count - 4)]))
-            else { throw FormatError(.checksum, "the index does not match its CRC-32C") }
-            return try SegmentIndex.size(header: bytes)
+    ///
+    /// - Parameter tokens: those that will be asked for; each span may have any other.
+    package init(_ file: [UInt8], tokens: [UInt64] = []) throws(FormatError) {
+        self = try file.withBytes { bytes throws(FormatError) in
+            let size = try SegmentIndex.size(header: bytes)
+            guard file.count == size.file else {
+                throw FormatError(.malformed, "the index's sizes contradict each other")
+            }
+            var search = try FilterSearch(head: file, size: size, tokens: tokens)
+            let taken = search.take(UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.file - 4)]))
+            return try search.finish(UnsafeRawBufferPointer(rebasing: bytes[(size.head + taken)...]))
         }
-        guard file.count == size.file else {
-            throw FormatError(.malformed, "the index's sizes contradict each other")
-        }
-        try self.init(head: file, size: size)
-        filters = .bytes(file[size.head..<(size.file - 4)])
     }
 
     /// Bytes of an index, and of its head: everything before the filters.
@@ -219,14 +209,7 @@ package struct SegmentIndex: Sendable {
 
     /// Whether an event of `span` may have that token; false is certain.
     package func mayContain(_ token: UInt64, in span: IndexSpan) -> Bool {
-        switch filters {
-        case .unread: true
-        case .bytes(let bytes):
-            bytes.withUnsafeBytes { bytes in
-                TokenFilter.mayContain(token, in: UnsafeRawBufferPointer(rebasing: bytes[span.filter]))
-            }
-        case .searched(let found): found[token]?.contains(span.filter.lowerBound) ?? true
-        }
+        found[token]?.contains(span.filter.lowerBound) ?? true
     }
 }
 

@@ -108,7 +108,7 @@ final class EventStorage {
         }
         try agree(seal, stored.seal, "the seal")
         let index = try mustSucceed("the index cannot be read") { () throws(FormatError) in
-            try SegmentIndex(stored.index)
+            try SegmentIndex(stored.index, tokens: tokens)
         }
         try require(index.spans.count == 1 && index.count == 1, "an index without its event")
         let span = index.spans[0]
