@@ -2,6 +2,30 @@ import ArgumentParser
 import CairnFormat
 import CairnReader
 
+/// A range of times of events.
+struct TimeRangeOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("S", allowingJoined: true), .long], parsing: .unconditional,
+        help: ArgumentHelp("Events of this time or later.", valueName: "time"))
+    var since: String?
+
+    @Option(
+        name: [.customShort("U", allowingJoined: true), .long], parsing: .unconditional,
+        help: ArgumentHelp("Events before this time.", valueName: "time"))
+    var until: String?
+
+    var isEmpty: Bool { since == nil && until == nil }
+
+    /// - Parameter utc: whether times without a zone are in UTC.
+    func since(utc: Bool, now: Time = WallClock.now) throws -> Time? {
+        try since.map { try TimeExpression.parse($0, now: now, utc: utc) }
+    }
+
+    func until(utc: Bool, now: Time = WallClock.now) throws -> Time? {
+        try until.map { try TimeExpression.parse($0, now: now, utc: utc) }
+    }
+}
+
 /// Which events: a filter, and a range of time.
 struct FilterOptions: ParsableArguments {
     /// For the help of the commands that take it.
@@ -19,22 +43,14 @@ struct FilterOptions: ParsableArguments {
     @Argument(help: "What to look for; nothing finds everything.")
     var filter: [String] = []
 
-    @Option(
-        name: [.customShort("S", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events of this time or later.", valueName: "time"))
-    var since: String?
-
-    @Option(
-        name: [.customShort("U", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events before this time.", valueName: "time"))
-    var until: String?
+    @OptionGroup var times: TimeRangeOptions
 
     /// - Parameter utc: whether times without a zone are in UTC.
     func query(utc: Bool, now: Time = WallClock.now) throws -> Query {
         var query = Query()
         query.filter = try Filter(filter.joined(separator: " "))
-        query.since = try since.map { try TimeExpression.parse($0, now: now, utc: utc) }
-        query.until = try until.map { try TimeExpression.parse($0, now: now, utc: utc) }
+        query.since = try times.since(utc: utc, now: now)
+        query.until = try times.until(utc: utc, now: now)
         return query
     }
 

@@ -24,30 +24,19 @@ struct SelectionOptions: ParsableArguments {
     @Option(name: .long, help: ArgumentHelp("Events that match this filter.", valueName: "filter"))
     var filter: String?
 
-    @Option(
-        name: [.customShort("S", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events of this time or later.", valueName: "time"))
-    var since: String?
-
-    @Option(
-        name: [.customShort("U", allowingJoined: true), .long], parsing: .unconditional,
-        help: ArgumentHelp("Events before this time.", valueName: "time"))
-    var until: String?
+    @OptionGroup var times: TimeRangeOptions
 
     @Flag(name: .long, help: "Times without a zone are in UTC.")
     var utc = false
 
-    var isEmpty: Bool { filter == nil && since == nil && until == nil }
+    var isEmpty: Bool { filter == nil && times.isEmpty }
 
     /// Checked here, so that what is wrong is said with its place.
     func arguments() throws -> [(String, ControlClient.Argument)] {
         var arguments: [(String, ControlClient.Argument)] = []
         if let filter { arguments.append(("filter", .text(try Filter(filter).description))) }
-        for (name, text) in [("since", since), ("until", until)] {
-            guard let text else { continue }
-            let time = try TimeExpression.parse(text, now: WallClock.now, utc: utc)
-            arguments.append((name, .text(time.description)))
-        }
+        if let since = try times.since(utc: utc) { arguments.append(("since", .text(since.description))) }
+        if let until = try times.until(utc: utc) { arguments.append(("until", .text(until.description))) }
         return arguments
     }
 }

@@ -67,7 +67,9 @@ struct QueryCommand: ParsableCommand {
             throw ValidationError("an archive does not grow while it is read: leave out -f or --archive.")
         }
         if follow, reverse { throw ValidationError("-f prints the oldest first: leave out -r.") }
-        if follow, selection.until != nil { throw ValidationError("-f waits for what is to come: leave out --until.") }
+        if follow, selection.times.until != nil {
+            throw ValidationError("-f waits for what is to come: leave out --until.")
+        }
         if reverse, afterCursor != nil || cursorFile != nil {
             throw ValidationError("a cursor goes forward: leave out -r.")
         }
@@ -111,7 +113,7 @@ struct QueryCommand: ParsableCommand {
 
     private func print(_ query: Query, _ printer: EventPrinter, _ log: AuditLog) throws -> QueryStatistics {
         var query = query
-        let followed = EventLimit(selection.since == nil && query.after == nil ? 10 : nil)
+        let followed = EventLimit(selection.times.since == nil && query.after == nil ? 10 : nil)
         let limit = (lines ?? (follow ? followed : EventLimit(nil))).count
         if let limit, !reverse, query.after == nil {
             return try printer.printNewest(limit, query, of: log)
