@@ -104,16 +104,6 @@ import Testing
 
     // MARK: - Threads
 
-    private final class Silent: StoreObserver {
-        func acknowledged(_ answers: [Answer]) {}
-        func suspended(_ reason: String) {}
-        func resumed() {}
-        func sealed() {}
-        func spaceChanged(to stage: SpaceStage, available: UInt64) {}
-        func displaced(_ displacement: Displacement, path: String) {}
-        func halted(_ error: StoreError) {}
-    }
-
     /// What the threads of the test share.
     private struct Progress {
         var isRunning = false
@@ -167,7 +157,8 @@ import Testing
         let now = Moment(wall: Time(nanoseconds: clock.wall() + 1), monotonic: clock.monotonic())
         let opening = LogOpening(
             files, configuration: Fixture.configuration, entropy: SeededEntropy(seed: 9), now: now)
-        let writer = try StoreWriter(opening.open(creating: Fixture.name), events: [], time: clock, observer: Silent())
+        let writer = try StoreWriter(
+            opening.open(creating: Fixture.name), events: [], time: clock, observer: AnswerObserver())
         let custody = try Custody(
             files, WriterRecorder(writer), entropy: SystemEntropySource(), compression: .isal)
         let progress = Guarded(Progress())

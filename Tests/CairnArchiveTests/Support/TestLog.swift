@@ -28,7 +28,7 @@ final class TestLog {
         let opened = try LogOpening(files, configuration: configuration, entropy: entropy, now: now)
             .open(creating: name)
         worker = StoreWorker(
-            core: opened.core, performer: opened.performer, time: clock, observer: Silence(), owner: (0, 1))
+            core: opened.core, performer: opened.performer, time: clock, observer: AnswerObserver(), owner: (0, 1))
         custody = try Custody(files, WorkerRecorder(worker), entropy: entropy, compression: .isal)
     }
 
@@ -37,16 +37,6 @@ final class TestLog {
         let log = try TestLog(seed: seed)
         for size in sizes { try log.seal(size) }
         return log
-    }
-
-    private final class Silence: StoreObserver {
-        func acknowledged(_ answers: [Answer]) {}
-        func suspended(_ reason: String) {}
-        func resumed() {}
-        func sealed() {}
-        func spaceChanged(to stage: SpaceStage, available: UInt64) {}
-        func displaced(_ displacement: Displacement, path: String) {}
-        func halted(_ error: StoreError) {}
     }
 
     var directory: LogDirectory { LogDirectory(files) }

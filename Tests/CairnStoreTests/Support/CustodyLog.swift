@@ -15,7 +15,7 @@ final class CustodyLog {
     let worker: StoreWorker
     let recorder: WorkerRecorder
     var custody: Custody
-    private let observer = Observer()
+    private let observer = AnswerObserver()
 
     /// What is in nearly every event that a test erases: it must be nowhere then.
     static func secret(_ tag: String) -> String { "secret-of-\(tag)-\(Hex.encode(digest(tag).bytes.prefix(8)))" }
@@ -39,17 +39,6 @@ final class CustodyLog {
         custody = try Custody(disk.files, recorder, entropy: entropy, compression: .isal)
         (self.disk, self.clock) = (disk, clock)
         if finishes { try custody.finish() }
-    }
-
-    private final class Observer: StoreObserver {
-        let answers = Mutex<[Answer]>([])
-        func acknowledged(_ answers: [Answer]) { self.answers.withLock { $0 += answers } }
-        func suspended(_ reason: String) {}
-        func resumed() {}
-        func sealed() {}
-        func spaceChanged(to stage: SpaceStage, available: UInt64) {}
-        func displaced(_ displacement: Displacement, path: String) {}
-        func halted(_ error: StoreError) {}
     }
 
     // MARK: What happens to it

@@ -43,7 +43,7 @@ package final class SimulatedMachine {
     private var starts: UInt64 = 0
     private let seed: UInt64
     private let parser: EventParser
-    private let mailbox = Mailbox()
+    private let mailbox = AnswerObserver()
     /// Events of the daemon itself that were acknowledged to this process.
     package private(set) var ownAccepted: UInt64 = 0
     /// Those that were stored before under the same id.
@@ -77,18 +77,6 @@ package final class SimulatedMachine {
     }
 
     private var now: Moment { Moment(wall: Time(nanoseconds: clock.wall()), monotonic: clock.monotonic()) }
-
-    /// Whose answers the worker sends; they are taken in behind each step.
-    private final class Mailbox: StoreObserver {
-        let answers = Mutex<[Answer]>([])
-        func acknowledged(_ answers: [Answer]) { self.answers.withLock { $0 += answers } }
-        func suspended(_ reason: String) {}
-        func resumed() {}
-        func sealed() {}
-        func spaceChanged(to stage: SpaceStage, available: UInt64) {}
-        func displaced(_ displacement: Displacement, path: String) {}
-        func halted(_ error: StoreError) {}
-    }
 
     // MARK: Life of the process
 
