@@ -1,69 +1,3 @@
-/// The fields of DESIGN's event table, as bits of `_invalid`.
-private enum Field: UInt32, CaseIterable {
-    case action, module, timestamp, id, actor, actorType, actorID, actorName, actorEmail, actorRoles, status, severity
-    case target, targetType, targetID, targetName, tenant, ipAddress, userAgent, sessionID, request, changes
-    case compliance, classification, sensitive, details, metadata
-
-    var path: StaticString {
-        switch self {
-        case .action: "action"
-        case .module: "module"
-        case .timestamp: "timestamp"
-        case .id: "id"
-        case .actor: "actor"
-        case .actorType: "actor.type"
-        case .actorID: "actor.id"
-        case .actorName: "actor.name"
-        case .actorEmail: "actor.email"
-        case .actorRoles: "actor.roles"
-        case .status: "status"
-        case .severity: "severity"
-        case .target: "target"
-        case .targetType: "target.type"
-        case .targetID: "target.id"
-        case .targetName: "target.name"
-        case .tenant: "tenant"
-        case .ipAddress: "ip_address"
-        case .userAgent: "user_agent"
-        case .sessionID: "session_id"
-        case .request: "request"
-        case .changes: "changes"
-        case .compliance: "compliance"
-        case .classification: "classification"
-        case .sensitive: "sensitive"
-        case .details: "details"
-        case .metadata: "metadata"
-        }
-    }
-
-    /// A field of the event itself by its name; first by length, so that most names cost one comparison.
-    static func named(_ name: UnsafeRawBufferPointer) -> Field? {
-        let candidates: [Field]
-        switch name.count {
-        case 2: candidates = two
-        case 5: candidates = five
-        case 6: candidates = six
-        case 7: candidates = seven
-        case 8: candidates = eight
-        case 9: candidates = nine
-        case 10: candidates = ten
-        case 14: candidates = fourteen
-        default: return nil
-        }
-        for field in candidates where name.isText(field.path) { return field }
-        return nil
-    }
-
-    private static let two: [Field] = [.id]
-    private static let five: [Field] = [.actor]
-    private static let six: [Field] = [.action, .module, .status, .target, .tenant]
-    private static let seven: [Field] = [.details, .request, .changes]
-    private static let eight: [Field] = [.severity, .metadata]
-    private static let nine: [Field] = [.timestamp, .sensitive]
-    private static let ten: [Field] = [.ipAddress, .sessionID, .userAgent, .compliance]
-    private static let fourteen: [Field] = [.classification]
-}
-
 /// Reads the facts of one event from the tape of its line.
 struct EventFieldReader {
     private let tape: JSONTape
@@ -71,7 +5,6 @@ struct EventFieldReader {
     private let uid: UInt32
     /// Whether the line carries the daemon's stamps, whose names are refused in a received line.
     private let isStored: Bool
-    private(set) var keys: [KeySet]
     private(set) var facts = EventFacts()
     private(set) var identity: EventIdentity?
     private var invalid: UInt32 = 0
@@ -84,24 +17,23 @@ struct EventFieldReader {
     /// Number of the key, at the top of the line, that is being read.
     private var keyNumber = 0
 
-    init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, isStored: Bool, keys: [KeySet]) {
+    init(tape: JSONTape, line: UnsafeRawBufferPointer, uid: UInt32, isStored: Bool) {
         self.tape = tape
         self.line = line
         self.uid = uid
         self.isStored = isStored
-        self.keys = keys
     }
 
     var invalidNames: [[UInt8]] {
         guard invalid != 0 else { return [] }
-        return Field.allCases.filter { invalid & (1 << $0.rawValue) != 0 }.map {
+        return EventField.allCases.filter { invalid & (1 << $0.rawValue) != 0 }.map {
             Array(UnsafeBufferPointer(start: $0.path.utf8Start, count: $0.path.utf8CodeUnitCount))
         }
     }
 
     /// Reads the object at the top of the tape. Tokens, module and retention class go to `batch`.
-    mutating func read(_ batch: inout EventBatch) throws(Rejection) {
-        keys[0].removeAll()
+    mutating func read(_ batch: inout EventBatch, _ names: EventNames) throws(Rejection) {
+        names.top.removeAll()
         var index = 2
         while tape.kind(index) != .objectEnd {
             let name = tape.string(index)
@@ -114,28 +46,29 @@ struct EventFieldReader {
                 throw Rejection(
                     .reservedName, "names that begin with \"_\" belong to the daemon", offset: keyOffset())
             }
-            if let field = Field.named(name) {
+            let short = ShortText(name)
+            if let field = names.field(short) {
                 let bit = UInt32(1) << field.rawValue
                 guard seen & bit == 0 else { throw duplicate(name, keyOffset()) }
                 seen |= bit
-                try read(field, at: index + 1, &batch)
-            } else if !keys[0].insert(name) {
+                try read(field, at: index + 1, &batch, names)
+            } else if !names.top.insert(name, short) {
                 throw duplicate(name, keyOffset())
             }
             index = tape.next(index + 1)
             keyNumber += 1
         }
-        guard present & (1 << Field.action.rawValue) != 0 else {
+        guard present & (1 << EventField.action.rawValue) != 0 else {
             throw Rejection(.missingAction, "an event needs an \"action\"", offset: 0)
         }
-        guard present & (1 << Field.module.rawValue) != 0 else {
+        guard present & (1 << EventField.module.rawValue) != 0 else {
             throw Rejection(.missingModule, "an event needs a \"module\"", offset: 0)
         }
         if present & Self.retentionFields != 0 { findRetentionClass(&batch) }
     }
 
     private static let retentionFields: UInt32 =
-        1 << Field.tenant.rawValue | 1 << Field.classification.rawValue | 1 << Field.compliance.rawValue
+        1 << EventField.tenant.rawValue | 1 << EventField.classification.rawValue | 1 << EventField.compliance.rawValue
 
     private mutating func findRetentionClass(_ batch: inout EventBatch) {
         facts.retentionClass = withUnsafeTemporaryAllocation(
@@ -148,11 +81,13 @@ struct EventFieldReader {
     }
 
     /// A value of one of the fields that make the retention class, once it was checked.
-    private func checked(_ field: Field, _ index: Int) -> RetentionClassEncoder.Value {
+    private func checked(_ field: EventField, _ index: Int) -> RetentionClassEncoder.Value {
         invalid & (1 << field.rawValue) == 0 ? .good(index) : .invalid
     }
 
-    private mutating func read(_ field: Field, at index: Int, _ batch: inout EventBatch) throws(Rejection) {
+    private mutating func read(
+        _ field: EventField, at index: Int, _ batch: inout EventBatch, _ names: EventNames
+    ) throws(Rejection) {
         let kind = tape.kind(index)
         // A null says as much as no field at all; so required fields are then missing.
         guard kind != .null else { return }
@@ -169,7 +104,7 @@ struct EventFieldReader {
             if kind == .string, (1...128).contains(tape.string(index).count) {
                 identity = EventIdentity(uid: uid, id: tape.string(index))
             }
-        case .actor, .target: try readParty(field, at: index, &batch)
+        case .actor, .target: try readParty(field, at: index, &batch, names)
         case .status: readStatus(index)
         case .severity: readSeverity(index)
         case .tenant:
@@ -194,12 +129,13 @@ struct EventFieldReader {
         }
     }
 
-    private mutating func check(_ field: Field, _ good: Bool) {
+    private mutating func check(_ field: EventField, _ good: Bool) {
         if !good { invalid |= 1 << field.rawValue }
     }
 
     private mutating func token(
-        _ tokenField: TokenField, at index: Int, _ field: Field, _ sizes: ClosedRange<Int>, _ batch: inout EventBatch
+        _ tokenField: TokenField, at index: Int, _ field: EventField, _ sizes: ClosedRange<Int>,
+        _ batch: inout EventBatch
     ) {
         guard tape.kind(index) == .string else {
             invalid |= 1 << field.rawValue
@@ -213,10 +149,13 @@ struct EventFieldReader {
 
     private mutating func readModule(_ index: Int, _ batch: inout EventBatch) {
         let name = tape.kind(index) == .string ? tape.string(index) : UnsafeRawBufferPointer(start: nil, count: 0)
-        if isModuleName(name) {
+        if let known = batch.modules.find(name), !EventFacts.invalidModule.elementsEqual(name) {
+            // It was looked at before.
+            facts.module = known
+        } else if isModuleName(name) {
             facts.module = batch.modules.insert(name)
         } else {
-            invalid |= 1 << Field.module.rawValue
+            invalid |= 1 << EventField.module.rawValue
             facts.module = EventFacts.invalidModule.withUnsafeBytes { batch.modules.insert($0) }
         }
     }
@@ -232,43 +171,51 @@ struct EventFieldReader {
     }
 
     /// `actor` or `target`.
-    private mutating func readParty(_ field: Field, at start: Int, _ batch: inout EventBatch) throws(Rejection) {
+    private mutating func readParty(
+        _ field: EventField, at start: Int, _ batch: inout EventBatch, _ names: EventNames
+    ) throws(Rejection) {
         guard tape.kind(start) == .object else {
             invalid |= 1 << field.rawValue
             return
         }
         let isActor = field == .actor
-        keys[1].removeAll()
+        var members: UInt32 = 0
+        names.nested.removeAll()
         var index = start + 1
         var number = 0
         while tape.kind(index) != .objectEnd {
-            defer { number += 1 }
             let name = tape.string(index)
-            guard keys[1].insert(name) else {
-                throw duplicate(name, keyOffset(inner: number))
+            let short = ShortText(name)
+            let member = names.member(short)
+            let isNew: Bool
+            if let member {
+                isNew = members & 1 << UInt32(member.rawValue) == 0
+                members |= 1 << UInt32(member.rawValue)
+            } else {
+                isNew = names.nested.insert(name, short)
             }
+            guard isNew else { throw duplicate(name, keyOffset(inner: number)) }
             let value = index + 1
-            let isString = tape.kind(value) == .string
-            if tape.kind(value) == .null {
-                index = value + 1
-                continue
-            }
-            if name.isText("id") {
-                token(isActor ? .actorID : .targetID, at: value, isActor ? .actorID : .targetID, 0...Int.max, &batch)
-            } else if name.isText("type") {
-                if isActor {
-                    check(.actorType, isString)
-                } else {
-                    token(.targetType, at: value, .targetType, 0...Int.max, &batch)
-                }
-            } else if name.isText("name") {
-                check(isActor ? .actorName : .targetName, isString)
-            } else if isActor, name.isText("email") {
-                token(.actorEmail, at: value, .actorEmail, 0...Int.max, &batch)
-            } else if isActor, name.isText("roles") {
-                check(.actorRoles, tape.kind(value) == .array && allElements(of: value, are: .string))
-            }
+            if let member, tape.kind(value) != .null { read(member, at: value, isActor: isActor, &batch) }
             index = tape.next(value)
+            number += 1
+        }
+    }
+
+    private mutating func read(
+        _ member: PartyMember, at value: Int, isActor: Bool, _ batch: inout EventBatch
+    ) {
+        let isString = tape.kind(value) == .string
+        switch member {
+        case .id:
+            token(isActor ? .actorID : .targetID, at: value, isActor ? .actorID : .targetID, 0...Int.max, &batch)
+        case .type where isActor: check(.actorType, isString)
+        case .type: token(.targetType, at: value, .targetType, 0...Int.max, &batch)
+        case .name: check(isActor ? .actorName : .targetName, isString)
+        case .email where isActor: token(.actorEmail, at: value, .actorEmail, 0...Int.max, &batch)
+        case .roles where isActor:
+            check(.actorRoles, tape.kind(value) == .array && allElements(of: value, are: .string))
+        case .email, .roles: break
         }
     }
 
@@ -323,41 +270,6 @@ package func isModuleName(_ name: some Collection<UInt8>) -> Bool {
             default: false
             }
         }
-}
-
-/// The names of one object, to find one that stands there twice. Small objects, which nearly all are, are compared
-/// name by name; larger ones through a table, so that no input costs the square of its size.
-struct KeySet {
-    /// Hashed with the process's random seed, so that nobody can choose names that collide.
-    private struct Name: Hashable {
-        let bytes: UnsafeRawBufferPointer
-
-        static func == (a: Name, b: Name) -> Bool { a.bytes.elementsEqual(b.bytes) }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(bytes: bytes) }
-    }
-
-    private var keys: [(hash: UInt64, name: Name)] = []
-    private var table: Set<Name> = []
-    private static let few = 16
-
-    mutating func removeAll() {
-        keys.removeAll(keepingCapacity: true)
-        if !table.isEmpty { table = [] }
-    }
-
-    /// False if the name was there already. The bytes stay valid as long as the tape.
-    mutating func insert(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        let name = Name(bytes: bytes)
-        if table.isEmpty {
-            let hash = XXH64.hash(bytes, seed: 0)
-            for key in keys where key.hash == hash && key.name == name { return false }
-            keys.append((hash, name))
-            if keys.count > KeySet.few { table = Set(keys.map(\.name)) }
-            return true
-        }
-        return table.insert(name).inserted
-    }
 }
 
 extension UnsafeRawBufferPointer {

@@ -3,8 +3,7 @@
 package final class EventParser {
     private let parser: JSONParser
     private let sanitizer: Sanitizer
-    /// One for the event, one for the object inside it that is being read.
-    private var keys = [KeySet(), KeySet()]
+    private let names = EventNames()
 
     package init(sanitizer: Sanitizer = Sanitizer()) throws(FormatError) {
         parser = try JSONParser()
@@ -61,12 +60,9 @@ package final class EventParser {
             return
         }
         let tokenStart = batch.tokens.count
-        // The key sets move in and out, so that their memory is used again and never copied.
-        var reader = EventFieldReader(
-            tape: tape, line: line, uid: uid, isStored: false, keys: exchange(&keys, with: []))
-        defer { keys = reader.keys }
+        var reader = EventFieldReader(tape: tape, line: line, uid: uid, isStored: false)
         do throws(Rejection) {
-            try reader.read(&batch)
+            try reader.read(&batch, names)
         } catch {
             batch.tokens.removeLast(batch.tokens.count - tokenStart)
             throw error

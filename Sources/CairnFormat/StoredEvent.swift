@@ -124,7 +124,7 @@ struct StampScanner {
 /// Reads stored lines back: the stamps, and the facts that block and index state about the event. One owner at a time.
 package final class StoredEventReader {
     private let parser: JSONParser
-    private var keys = [KeySet(), KeySet()]
+    private let names = EventNames()
     private var batch = EventBatch()
 
     package init() throws(FormatError) { parser = try JSONParser() }
@@ -161,10 +161,8 @@ package final class StoredEventReader {
             let tape = try parser.parse(line)
             guard tape.kind(1) == .object else { throw Rejection(.notAnObject, "not an object") }
             var reader = EventFieldReader(
-                tape: tape, line: line, uid: stamps.isOwn ? EventIdentity.ownUser : stamps.uid, isStored: true,
-                keys: exchange(&keys, with: []))
-            defer { keys = reader.keys }
-            try reader.read(&batch)
+                tape: tape, line: line, uid: stamps.isOwn ? EventIdentity.ownUser : stamps.uid, isStored: true)
+            try reader.read(&batch, names)
             guard batch.modules.count <= Limits.modules else {
                 throw Rejection(.invalidJSON, "more than \(Limits.modules) modules in one segment")
             }

@@ -1,0 +1,70 @@
+/// A text as three words, so that two are compared without a call: the whole of a text of at most 16 bytes.
+struct ShortText: Equatable {
+    private let low: UInt64
+    private let high: UInt64
+    let count: Int
+
+    /// Bytes of the longest text that is told from every other.
+    static let limit = 16
+
+    @inline(__always)
+    init(_ text: UnsafeRawBufferPointer) {
+        count = text.count
+        guard let base = text.baseAddress else {
+            (low, high) = (0, 0)
+            return
+        }
+        // The first bytes and the last, which overlap where there are not enough for both.
+        if count >= 8 {
+            let behind = count <= 16 ? count - 8 : 8
+            (low, high) = (
+                base.loadUnaligned(as: UInt64.self), base.loadUnaligned(fromByteOffset: behind, as: UInt64.self)
+            )
+        } else if count >= 4 {
+            let last = base.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+            (low, high) = (UInt64(base.loadUnaligned(as: UInt32.self)), UInt64(last))
+        } else if count > 0 {
+            (low, high) = (UInt64(text[0]) | UInt64(text[count / 2]) << 8, UInt64(text[count - 1]))
+        } else {
+            (low, high) = (0, 0)
+        }
+    }
+
+    init(_ text: StaticString) {
+        self.init(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Equal for equal texts. Not for tables that strangers fill: whoever likes finds texts with equal ones.
+    @inline(__always)
+    var hash: UInt64 { (low ^ high &+ UInt64(truncatingIfNeeded: count)) &* 0x9E37_79B9_7F4A_7C15 }
+}
+
+/// Numbers of a few names that are known beforehand.
+struct KnownNames {
+    private static let size = 128
+    private var slots = [(name: ShortText, number: UInt8)?](repeating: nil, count: size)
+
+    /// - Parameter names: each of at most `ShortText.limit` bytes; there are far fewer than 128.
+    init(_ names: [(StaticString, UInt8)]) {
+        for (name, number) in names {
+            let name = ShortText(name)
+            var slot = KnownNames.slot(name)
+            while slots[slot] != nil { slot = (slot + 1) % KnownNames.size }
+            slots[slot] = (name, number)
+        }
+    }
+
+    @inline(__always)
+    func find(_ name: ShortText) -> UInt8? {
+        guard name.count <= ShortText.limit else { return nil }
+        var slot = KnownNames.slot(name)
+        while let known = slots[slot] {
+            if known.name == name { return known.number }
+            slot = (slot &+ 1) % KnownNames.size
+        }
+        return nil
+    }
+
+    @inline(__always)
+    private static func slot(_ name: ShortText) -> Int { Int(truncatingIfNeeded: name.hash >> 57) }
+}
