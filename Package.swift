@@ -1,7 +1,7 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// Debian: apt-get install -y libz-dev libisal-dev libsimdjson-dev
+// Debian: apt-get install -y libz-dev libisal-dev libsimdjson-dev libssl-dev
 
 let settings: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
@@ -37,10 +37,13 @@ let package = Package(
             cxxSettings: [.define("SIMDJSON_THREADS_ENABLED", to: "1")],
             linkerSettings: [.linkedLibrary("simdjson")]),
 
+        // Only the objects of SHA-256 are taken from the archive: nothing to load when a program starts.
+        .target(name: "CSHA256", linkerSettings: [.linkedLibrary(":libcrypto.a")]),
+
         .target(
             name: "CairnFormat",
             dependencies: [
-                "CZlib", "CISAL", "CSimdJSON",
+                "CZlib", "CISAL", "CSHA256", "CSimdJSON",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],

@@ -148,6 +148,8 @@ final class EventConnection: ChannelInboundHandler {
         outstanding.each.append(bytes)
         outstanding.sum += bytes
         batch = EventBatch()
+        // The next one is often as large.
+        batch.reserveCapacity(of: submission.batch)
         surroundings.writer.submit(submission)
     }
 

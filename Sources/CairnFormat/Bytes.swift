@@ -55,15 +55,19 @@ extension Array where Element == UInt8 {
 
     /// Appends a number in decimal, without a String on the way.
     package mutating func append(decimal value: UInt64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-            var start = 20
-            var rest = value
-            repeat {
-                start -= 1
-                digits[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            } while rest > 0
-            append(contentsOf: digits[start..<20])
+        append(room: RawWriter.decimalSize) { $0.append(decimal: value) }
+    }
+
+    /// Appends what `body` writes: at most `room` bytes, which nobody checks.
+    @inline(__always)
+    mutating func append(room: Int, _ body: (inout RawWriter) -> Void) {
+        append(addingCapacity: room) { span in
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                guard let start = UnsafeMutableRawPointer(buffer.baseAddress) else { return }
+                var writer = RawWriter(next: start)
+                body(&writer)
+                count = writer.next - start
+            }
         }
     }
 

@@ -50,20 +50,19 @@ package final class Deflater {
     package func deflate(_ input: UnsafeRawBufferPointer, appendingTo output: inout [UInt8]) throws(FormatError) {
         // Incompressible input grows by five bytes for each 64 KiB of stored blocks at most; the rest is slack.
         let bound = input.count + input.count / 1024 * 5 + 1024
-        let start = output.count
-        output.append(contentsOf: repeatElement(0, count: bound))
-        let written: Int = output.withUnsafeMutableBytes { bytes in
-            let room = UnsafeMutableRawBufferPointer(rebasing: bytes[start...])
-            return switch state {
-            case .isal(let memory): isal(memory, input, room)
-            case .zlib(let stream): zlib(stream, input, room)
+        var written = 0
+        output.append(addingCapacity: bound) { span in
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                let room = UnsafeMutableRawBufferPointer(buffer)
+                written =
+                    switch state {
+                    case .isal(let memory): isal(memory, input, room)
+                    case .zlib(let stream): zlib(stream, input, room)
+                    }
+                count = max(0, written)
             }
         }
-        guard written >= 0 else {
-            output.removeLast(bound)
-            throw FormatError(.malformed, "compression failed with code \(written)")
-        }
-        output.removeLast(bound - written)
+        guard written >= 0 else { throw FormatError(.malformed, "compression failed with code \(written)") }
     }
 
     private func isal(

@@ -1,3 +1,4 @@
+internal import CSHA256
 package import Crypto
 
 /// A SHA-256 value (FIPS 180-4): a leaf, a node, a root, the hash of a file.
@@ -22,14 +23,40 @@ public struct Digest: Sendable, Hashable, CustomStringConvertible {
         self = hash.withUnsafeBytes { Digest($0) }
     }
 
-    package static func sha256(_ bytes: [UInt8]) -> Digest {
-        Digest(SHA256.hash(data: bytes))
-    }
+    package static func sha256(_ bytes: [UInt8]) -> Digest { bytes.withUnsafeBytes { sha256($0) } }
 
     package static func sha256(_ bytes: UnsafeRawBufferPointer) -> Digest {
-        var hash = SHA256()
-        hash.update(bufferPointer: bytes)
-        return Digest(hash.finalize())
+        sha256(bytes, UnsafeRawBufferPointer(start: nil, count: 0))
+    }
+
+    /// SHA-256(a ‖ b).
+    package static func sha256(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Digest {
+        var digest = Digest.zero
+        Swift.withUnsafeMutableBytes(of: &digest.words) { words in
+            cairn_sha256(words.baseAddress, a.baseAddress, a.count, b.baseAddress, b.count)
+        }
+        return digest
+    }
+
+    /// SHA-256(0x00 ‖ salt ‖ line), the salt of ``Salts/size`` bytes.
+    static func leaf(salt: UnsafeRawBufferPointer, line: UnsafeRawBufferPointer) -> Digest {
+        precondition(salt.count == Salts.size)
+        var digest = Digest.zero
+        Swift.withUnsafeMutableBytes(of: &digest.words) { words in
+            cairn_sha256_leaf(words.baseAddress, salt.baseAddress, line.baseAddress, line.count)
+        }
+        return digest
+    }
+
+    /// SHA-256(0x01 ‖ left ‖ right).
+    static func node(_ left: Digest, _ right: Digest) -> Digest {
+        var digest = Digest.zero
+        Swift.withUnsafeMutableBytes(of: &digest.words) { words in
+            left.withUnsafeBytes { left in
+                right.withUnsafeBytes { cairn_sha256_node(words.baseAddress, left.baseAddress, $0.baseAddress) }
+            }
+        }
+        return digest
     }
 
     package func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R {

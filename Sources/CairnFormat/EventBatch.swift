@@ -35,6 +35,13 @@ package struct EventBatch: Sendable {
         return table
     }()
 
+    /// Makes room for as much as another one has: growing bit by bit copies everything several times.
+    package mutating func reserveCapacity(of other: EventBatch) {
+        bytes.reserveCapacity(other.bytes.count)
+        entries.reserveCapacity(other.entries.count)
+        tokens.reserveCapacity(other.tokens.count)
+    }
+
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         extraStamps.removeAll(keepingCapacity: true)
@@ -48,6 +55,35 @@ package struct EventBatch: Sendable {
 
     package mutating func removeClasses() {
         if classes.count > 1 { classes = EventBatch.noClasses }
+    }
+
+    /// What its entries are made of, to be looked at without a copy.
+    package struct Pieces {
+        let bytes: UnsafeRawBufferPointer
+        let extraStamps: UnsafeRawBufferPointer
+        let tokens: UnsafeBufferPointer<UInt64>
+
+        package func line(of entry: Entry) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<(entry.offset + entry.size)])
+        }
+
+        package func extra(of entry: Entry) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(rebasing: extraStamps[entry.extra])
+        }
+
+        package func tokens(_ range: Range<Int>) -> UnsafeBufferPointer<UInt64> {
+            UnsafeBufferPointer(rebasing: tokens[range])
+        }
+    }
+
+    package func withPieces<R>(_ body: (Pieces) throws(FormatError) -> R) throws(FormatError) -> R {
+        try bytes.withBytes { bytes throws(FormatError) in
+            try extraStamps.withBytes { extraStamps throws(FormatError) in
+                try tokens.withUnsafeBufferPointer { tokens throws(FormatError) in
+                    try body(Pieces(bytes: bytes, extraStamps: extraStamps, tokens: tokens))
+                }
+            }
+        }
     }
 
     package enum Kind: Sendable, Equatable {
@@ -187,10 +223,7 @@ package struct EventIdentity: Sendable, Hashable {
     package static let ownUser = UInt32.max
 
     package init(uid: UInt32, id: UnsafeRawBufferPointer) {
-        var hash = StreamingHash()
-        withUnsafeBytes(of: uid.bigEndian) { hash.update($0) }
-        hash.update(id)
-        let digest = hash.finish()
+        let digest = withUnsafeBytes(of: uid.bigEndian) { Digest.sha256($0, id) }
         (high, low) = digest.withUnsafeBytes {
             ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         }

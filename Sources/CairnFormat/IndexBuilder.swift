@@ -15,8 +15,15 @@ struct IndexBuilder: Sendable {
     private var cells: [CellKey: UInt64] = [:]
     private var countsAreComplete = true
     private var tallies = TallyTable()
-    // Most events fall into the cell of the one before; its count is kept out of the dictionary.
-    private var lastCell: (key: CellKey, count: UInt64)?
+    /// What is not in `cells` yet. Most events fall into few cells, and these into different places here.
+    private var recentCells = [RecentCell](repeating: RecentCell(), count: recentLimit)
+
+    private struct RecentCell {
+        var key = CellKey(hour: 0, group: 0)
+        var count: UInt64 = 0
+    }
+
+    private static let recentLimit = 256
 
     private struct BlockFacts {
         var identified: UInt32 = 0
@@ -29,7 +36,7 @@ struct IndexBuilder: Sendable {
     }
 
     /// The numbers in `facts` are those of the segment's own tables; `time` is the event time.
-    mutating func append(_ facts: EventFacts, time: Time, received: Time, tokens: ArraySlice<UInt64>) {
+    mutating func append(_ facts: EventFacts, time: Time, received: Time, tokens: some Collection<UInt64>) {
         if facts.hasID { block.identified += 1 }
         block.statuses |= 1 << UInt16(facts.status.rawValue)
         block.severities |= 1 << UInt16(facts.severity.rawValue)
@@ -46,21 +53,21 @@ struct IndexBuilder: Sendable {
     mutating func appendErased(received: Time) { block.lastReceived = received }
 
     private mutating func count(_ key: CellKey) {
-        if let last = lastCell, last.key == key {
-            lastCell = (key, last.count + 1)
-            return
+        // Statuses and severities are below 8.
+        let place = Int(key.group >> 10 ^ key.group >> 5 ^ key.group) & (IndexBuilder.recentLimit - 1)
+        if recentCells[place].key != key {
+            store(recentCells[place])
+            recentCells[place] = RecentCell(key: key)
         }
-        storeLastCell()
-        lastCell = (key, 1)
+        recentCells[place].count += 1
     }
 
-    private mutating func storeLastCell() {
-        guard let last = lastCell else { return }
-        lastCell = nil
-        if cells.count == Limits.cells, cells[last.key] == nil {
+    private mutating func store(_ recent: RecentCell) {
+        guard recent.count > 0 else { return }
+        if cells.count == Limits.cells, cells[recent.key] == nil {
             countsAreComplete = false
         } else {
-            cells[last.key, default: 0] += last.count
+            cells[recent.key, default: 0] += recent.count
         }
     }
 
@@ -86,9 +93,10 @@ struct IndexBuilder: Sendable {
         current.severities |= block.severities
         current.opaque |= block.opaque
         current.modules.formUnion(block.modules)
-        for token in block.tokens { spanFilter.insert(token) }
-        block.tokens.removeAll(keepingCapacity: true)
-        block = BlockFacts(tokens: block.tokens)
+        spanFilter.insert(block.tokens)
+        var tokens = exchange(&block.tokens, with: [])
+        tokens.removeAll(keepingCapacity: true)
+        block = BlockFacts(tokens: tokens)
         span = current
         if Int(current.size) >= Limits.block { closeSpan() }
     }
@@ -105,7 +113,8 @@ struct IndexBuilder: Sendable {
     /// The index file.
     mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
         closeSpan()
-        storeLastCell()
+        for recent in recentCells { store(recent) }
+        recentCells = []
         let sorted = cells.map { key, count in
             IndexCell(
                 hour: key.hour, module: UInt16(truncatingIfNeeded: key.group >> 16),

@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// The Merkle tree of RFC 6962 section 2.1, grown leaf by leaf. It keeps one hash for each bit of its size.
 package struct MerkleTree: Sendable, Equatable {
     /// Number of leaves.
@@ -29,14 +27,7 @@ package struct MerkleTree: Sendable, Equatable {
     }
 
     /// SHA-256(0x01 ‖ left ‖ right).
-    package static func node(_ left: Digest, _ right: Digest) -> Digest {
-        withUnsafeTemporaryAllocation(byteCount: 65, alignment: 8) { buffer in
-            buffer[0] = 0x01
-            left.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[1..<33]).copyMemory(from: $0) }
-            right.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: buffer[33...]).copyMemory(from: $0) }
-            return Digest.sha256(UnsafeRawBufferPointer(buffer))
-        }
-    }
+    package static func node(_ left: Digest, _ right: Digest) -> Digest { Digest.node(left, right) }
 
     /// SHA-256(0x00 ‖ data): the leaf of the outer log.
     package static func leaf(_ data: [UInt8]) -> Digest {

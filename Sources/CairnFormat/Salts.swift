@@ -33,17 +33,34 @@ package struct Salts: Sendable {
 
     /// Calls `body` with the 16 bytes of the salt of `sequence`; with nil if it was destroyed.
     package mutating func withSalt<R>(of sequence: UInt64, _ body: (UnsafeRawBufferPointer?) -> R) -> R {
-        let wanted = sequence / Salts.groupSize
-        if group != wanted {
-            stream = salts(of: wanted)
-            group = wanted
-        }
+        prepare(sequence)
         let start = Int(sequence % Salts.groupSize) * Salts.size
         guard start < stream.count else { return body(nil) }
         return stream.withUnsafeBytes { bytes in
             let salt = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + Salts.size)])
             return body(mayMiss && salt.allSatisfy { $0 == 0 } ? nil : salt)
         }
+    }
+
+    /// The leaf of the event with that number. Where its salt was destroyed no line has the leaf that it had: then it is
+    /// the leaf of a salt of zeros, which makes a root that nobody signed.
+    mutating func leaf(of sequence: UInt64, line: UnsafeRawBufferPointer) -> Digest {
+        prepare(sequence)
+        let start = Int(sequence % Salts.groupSize) * Salts.size
+        func leaf(_ salts: UnsafeRawBufferPointer) -> Digest {
+            leafHash(salt: UnsafeRawBufferPointer(rebasing: salts[start..<(start + Salts.size)]), line: line)
+        }
+        // Empty if the whole group was destroyed.
+        if stream.isEmpty { return Salts.zeros.withUnsafeBytes { leaf($0) } }
+        return stream.withUnsafeBytes { leaf($0) }
+    }
+
+    @inline(__always)
+    private mutating func prepare(_ sequence: UInt64) {
+        let wanted = sequence / Salts.groupSize
+        if group == wanted { return }
+        stream = salts(of: wanted)
+        group = wanted
     }
 
     /// Those of a whole group, zeros for each that was destroyed; empty if none is left.
@@ -80,12 +97,5 @@ package struct Salts: Sendable {
 
 /// The leaf of one event: SHA-256(0x00 ‖ salt ‖ line), `line` without its LF.
 package func leafHash(salt: UnsafeRawBufferPointer, line: UnsafeRawBufferPointer) -> Digest {
-    withUnsafeTemporaryAllocation(byteCount: 17, alignment: 1) { prefix in
-        prefix[0] = 0x00
-        UnsafeMutableRawBufferPointer(rebasing: prefix[1...]).copyMemory(from: salt)
-        var hash = SHA256()
-        hash.update(bufferPointer: UnsafeRawBufferPointer(prefix))
-        hash.update(bufferPointer: line)
-        return Digest(hash.finalize())
-    }
+    Digest.leaf(salt: salt, line: line)
 }

@@ -105,21 +105,24 @@ package struct SegmentBuilder {
     /// Appends one event and returns its leaf. `facts.module` is a number from `moduleNumber`, `facts.retentionClass` one
     /// from `classNumber`; `stamps` are the bytes from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
     package mutating func append(
-        line: UnsafeRawBufferPointer, brace: Int, stamps: UnsafeRawBufferPointer, extra: UnsafeRawBufferPointer,
-        facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time, durable: UInt64, to output: inout [UInt8]
+        line: UnsafeRawBufferPointer, brace: Int, stamps: [UInt8], extra: UnsafeRawBufferPointer,
+        facts: EventFacts, tokens: UnsafeBufferPointer<UInt64>, received: Time, durable: UInt64,
+        to output: inout [UInt8]
     ) throws(FormatError) -> Digest {
         // `"_seq":`, at most 19 digits and a comma make 27 bytes; the LF is one more.
         let room = line.count + stamps.count + extra.count + 28
         if !lines.isEmpty, lines.count + room > Limits.block { try closeBlock(durable: durable, to: &output) }
-        let start = lines.count
-        lines.append(contentsOf: line[..<brace])
-        lines.append(text: "\"_seq\":")
-        lines.append(decimal: nextSequence)
-        lines.append(UInt8(ascii: ","))
-        lines.append(contentsOf: stamps)
-        lines.append(contentsOf: extra)
-        lines.append(contentsOf: line[brace...])
-        lines.append(UInt8(ascii: "\n"))
+        let (start, sequence) = (lines.count, nextSequence)
+        lines.append(room: room) { writer in
+            writer.append(UnsafeRawBufferPointer(rebasing: line[..<brace]))
+            writer.append(text: "\"_seq\":")
+            writer.append(decimal: sequence)
+            writer.append(UInt8(ascii: ","))
+            stamps.withUnsafeBytes { writer.append($0) }
+            writer.append(extra)
+            writer.append(UnsafeRawBufferPointer(rebasing: line[brace...]))
+            writer.append(UInt8(ascii: "\n"))
+        }
         return add(start..<(lines.count - 1), facts, tokens, received: received)
     }
 
@@ -198,7 +201,7 @@ package struct SegmentBuilder {
     }
 
     private mutating func add(
-        _ range: Range<Int>, _ facts: EventFacts, _ tokens: ArraySlice<UInt64>, received: Time
+        _ range: Range<Int>, _ facts: EventFacts, _ tokens: some Collection<UInt64>, received: Time
     ) -> Digest {
         let leaf = leaf(of: nextSequence, range)
         let time = facts.time ?? received
@@ -233,16 +236,7 @@ package struct SegmentBuilder {
     /// That of the line in `range`. Where its salt was destroyed no line has the leaf that it had: then it is the leaf
     /// of a salt of zeros, which makes a root that nobody signed.
     private mutating func leaf(of sequence: UInt64, _ range: Range<Int>) -> Digest {
-        lines.withUnsafeBytes { bytes in
-            let line = UnsafeRawBufferPointer(rebasing: bytes[range])
-            return salts.withSalt(of: sequence) { salt in
-                if let salt { return leafHash(salt: salt, line: line) }
-                return withUnsafeTemporaryAllocation(byteCount: Salts.size, alignment: 1) { zeros in
-                    zeros.initializeMemory(as: UInt8.self, repeating: 0)
-                    return leafHash(salt: UnsafeRawBufferPointer(zeros), line: line)
-                }
-            }
-        }
+        lines.withUnsafeBytes { salts.leaf(of: sequence, line: UnsafeRawBufferPointer(rebasing: $0[range])) }
     }
 
     /// Compresses the open block, if there is one, and appends its member. `durable` is the number of the event behind

@@ -17,8 +17,12 @@ package struct TokenFilter: Sendable {
 
     package init() {}
 
-    package mutating func insert(_ token: UInt64) {
-        blocks[TokenFilter.index(token, count: TokenFilter.initialBlocks)] |= TokenFilter.mask(token)
+    package mutating func insert(_ tokens: some Sequence<UInt64>) {
+        blocks.withUnsafeMutableBufferPointer { blocks in
+            for token in tokens {
+                blocks[TokenFilter.index(token, count: TokenFilter.initialBlocks)] |= TokenFilter.mask(token)
+            }
+        }
     }
 
     /// Appends the filter, halved while at most half of its bits are set, and empties it. Returns the bytes written.
@@ -28,11 +32,12 @@ package struct TokenFilter: Sendable {
             guard bits * 2 <= half.count * 256 else { break }
             blocks = half
         }
-        for block in blocks {
-            for word in 0..<8 { output.append(littleEndian: block[word]) }
+        let size = blocks.count * TokenFilter.blockSize
+        output.append(room: size) { writer in
+            for block in blocks { writer.append(littleEndian: block) }
         }
-        defer { blocks = TokenFilter.empty }
-        return blocks.count * TokenFilter.blockSize
+        blocks = TokenFilter.empty
+        return size
     }
 
     /// Half as many blocks, each of two, and the number of bits set in them. Most blocks of a small filter are empty.
@@ -64,10 +69,12 @@ package struct TokenFilter: Sendable {
         return true
     }
 
+    @inline(__always)
     private static func index(_ token: UInt64, count: Int) -> Int {
         Int(truncatingIfNeeded: ((token >> 32) &* UInt64(count)) >> 32)
     }
 
+    @inline(__always)
     private static func mask(_ token: UInt64) -> SIMD8<UInt32> {
         let key = SIMD8<UInt32>(repeating: UInt32(truncatingIfNeeded: token))
         return SIMD8(repeating: 1) &<< ((key &* salts) &>> 27)

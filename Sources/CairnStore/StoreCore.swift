@@ -228,80 +228,49 @@ package struct StoreCore {
         _ actions: inout [Action]
     ) throws(FormatError) {
         let batch = submission.batch
-        var answer = Answer(ticket: submission.ticket, runs: [])
+        var answer = AnswerBuilder(ticket: submission.ticket)
         stamps.removeAll(keepingCapacity: true)
         Stamps.append(received: received, uid: submission.uid, pid: submission.pid, to: &stamps)
-        var modules = [UInt16?](repeating: nil, count: batch.modules.count)
-        var classes = [UInt16?](repeating: nil, count: batch.classes.count)
-        var tokenStart = 0
-        for entry in batch.entries {
-            defer { tokenStart += entry.tokenCount }
-            if case .sync(let index) = entry.kind {
-                answer.runs.append(.synced(token: batch.syncTokens[Int(index)]))
-                continue
-            }
-            if let identity = entry.identity, let stored = identities.sequence(of: identity, now: received) {
-                answer.runs.append(.duplicate(sequence: stored))
-                statistics.duplicates += 1
-                continue
-            }
-            var facts = entry.facts
-            if let number = modules[Int(facts.module)] {
-                facts.module = number
-            } else {
-                let name = batch.modules.names[Int(facts.module)]
-                if !name.withUnsafeBytes({ builder.hasRoom(for: $0) }) {
+        var numbers = SegmentNumbers(batch)
+        try batch.withPieces { pieces throws(FormatError) in
+            var tokenStart = 0
+            for entry in batch.entries {
+                let tokens = tokenStart..<(tokenStart + entry.tokenCount)
+                tokenStart = tokens.upperBound
+                if case .sync(let index) = entry.kind {
+                    answer.append(.synced(token: batch.syncTokens[Int(index)]))
+                    continue
+                }
+                if let identity = entry.identity, let stored = identities.sequence(of: identity, now: received) {
+                    answer.append(.duplicate(sequence: stored))
+                    statistics.duplicates += 1
+                    continue
+                }
+                if !numbers.hasRoom(for: entry.facts, of: batch, in: builder) {
                     try flush(&actions, &start)
                     actions += try rotate(.modules, now: now)
                     start = builder.fileSize
-                    modules = [UInt16?](repeating: nil, count: batch.modules.count)
-                    classes = [UInt16?](repeating: nil, count: batch.classes.count)
+                    numbers = SegmentNumbers(batch)
                 }
-                let number = name.withUnsafeBytes { builder.moduleNumber($0) }
-                modules[Int(facts.module)] = number
-                facts.module = number
-            }
-            if let number = classes[Int(facts.retentionClass)] {
-                facts.retentionClass = number
-            } else {
-                let encoded = batch.classes.names[Int(facts.retentionClass)]
-                let number = encoded.withUnsafeBytes { builder.classNumber($0) }
-                classes[Int(facts.retentionClass)] = number
-                facts.retentionClass = number
-            }
-            let sequence = builder.nextSequence
-            let leaf = try append(
-                entry, of: batch, facts, batch.tokens[tokenStart..<(tokenStart + entry.tokenCount)], received)
-            if let identity = entry.identity {
-                identities.insert(identity, sequence: sequence, received: received)
-            }
-            if case .rejected(let index) = entry.kind {
-                answer.runs.append(.rejected(batch.rejections[Int(index)], sequence: sequence))
-                statistics.rejected += 1
-            } else {
-                answer.accept(
-                    sequence, segment: builder.header.number, leaf: submission.wantsReceipts ? leaf : nil)
-                statistics.accepted += 1
-            }
-        }
-        answers.append(answer)
-    }
-
-    private mutating func append(
-        _ entry: EventBatch.Entry, of batch: EventBatch, _ facts: EventFacts, _ tokens: ArraySlice<UInt64>,
-        _ received: Time
-    ) throws(FormatError) -> Digest {
-        // `withBytes` would nest three closures around the hottest call; these pointers live as long as the arrays.
-        try batch.bytes.withBytes { bytes throws(FormatError) in
-            try batch.extraStamps.withBytes { extra throws(FormatError) in
-                try stamps.withBytes { stamps throws(FormatError) in
-                    try builder.append(
-                        line: UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<(entry.offset + entry.size)]),
-                        brace: entry.brace, stamps: stamps, extra: UnsafeRawBufferPointer(rebasing: extra[entry.extra]),
-                        facts: facts, tokens: tokens, received: received, durable: planned, to: &output)
+                let facts = numbers.number(entry.facts, of: batch, in: &builder)
+                let sequence = builder.nextSequence
+                let leaf = try builder.append(
+                    line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
+                    facts: facts, tokens: pieces.tokens(tokens), received: received, durable: planned, to: &output)
+                if let identity = entry.identity {
+                    identities.insert(identity, sequence: sequence, received: received)
+                }
+                if case .rejected(let index) = entry.kind {
+                    answer.append(.rejected(batch.rejections[Int(index)], sequence: sequence))
+                    statistics.rejected += 1
+                } else {
+                    answer.accept(
+                        sequence, segment: builder.header.number, leaf: submission.wantsReceipts ? leaf : nil)
+                    statistics.accepted += 1
                 }
             }
         }
+        answers.append(answer.finish())
     }
 
     /// Closes the open block and turns what has gathered into an append and a sync.

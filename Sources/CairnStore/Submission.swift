@@ -38,16 +38,44 @@ package struct Answer: Sendable, Equatable {
         self.ticket = ticket
         self.runs = runs
     }
+}
 
-    /// Adds one accepted line, to the last run if it goes on there.
+/// Puts an answer together line by line.
+struct AnswerBuilder {
+    private var answer: Answer
+    // The run of accepted lines that may go on.
+    private var lines = 0
+    private var firstSequence: UInt64 = 0
+    private var segment: UInt64 = 0
+    private var leaves: [Digest] = []
+
+    init(ticket: UInt64) { answer = Answer(ticket: ticket, runs: []) }
+
+    /// Adds one accepted line, to the run if it goes on there.
     mutating func accept(_ sequence: UInt64, segment: UInt64, leaf: Digest?) {
-        if case .accepted(let lines, let first, segment, var leaves) = runs.last, first + UInt64(lines) == sequence {
-            // Taken out first, so that the array is not copied for each line.
-            runs.removeLast()
-            if let leaf { leaves.append(leaf) }
-            runs.append(.accepted(lines: lines + 1, firstSequence: first, segment: segment, leaves: leaves))
-        } else {
-            runs.append(.accepted(lines: 1, firstSequence: sequence, segment: segment, leaves: leaf.map { [$0] } ?? []))
+        if lines == 0 || segment != self.segment || sequence != firstSequence + UInt64(lines) {
+            endRun()
+            (firstSequence, self.segment) = (sequence, segment)
         }
+        lines += 1
+        if let leaf { leaves.append(leaf) }
+    }
+
+    mutating func append(_ run: Answer.Run) {
+        endRun()
+        answer.runs.append(run)
+    }
+
+    mutating func finish() -> Answer {
+        endRun()
+        return answer
+    }
+
+    private mutating func endRun() {
+        guard lines > 0 else { return }
+        answer.runs.append(
+            .accepted(
+                lines: lines, firstSequence: firstSequence, segment: segment, leaves: exchange(&leaves, with: [])))
+        lines = 0
     }
 }

@@ -26,9 +26,11 @@ extension EventBatch {
 
     func module(_ index: Int = 0) -> String { modules.names[Int(entries[index].facts.module)].text }
 
-    func tokens(_ index: Int = 0) -> ArraySlice<UInt64> {
+    func tokens(_ index: Int = 0) -> ArraySlice<UInt64> { tokens[tokenRange(index)] }
+
+    func tokenRange(_ index: Int) -> Range<Int> {
         let start = entries[..<index].reduce(0) { $0 + $1.tokenCount }
-        return tokens[start..<(start + entries[index].tokenCount)]
+        return start..<(start + entries[index].tokenCount)
     }
 
     /// The line as it is stored.

@@ -1,5 +1,7 @@
-import CairnFormat
+import Crypto
 import Testing
+
+@testable import CairnFormat
 
 @Suite struct SaltsTests {
     private static func salt(_ key: [UInt8], _ sequence: UInt64) -> [UInt8] {
@@ -49,10 +51,28 @@ import Testing
         #expect(SaltVectors.counter1024 != next.hex)
     }
 
+    /// Of every length around the blocks of the hash, as another implementation says.
     @Test func leaves() {
         let salt = [UInt8](1...16)
-        let line = Array("{\"_seq\":0}".utf8)
-        let leaf = salt.withUnsafeBytes { salt in line.withUnsafeBytes { leafHash(salt: salt, line: $0) } }
-        #expect(leaf == Digest.sha256([0x00] + salt + line))
+        for count in 0..<300 {
+            let line = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let leaf = salt.withUnsafeBytes { salt in line.exactly { leafHash(salt: salt, line: $0) } }
+            check(leaf == Digest(SHA256.hash(data: [0x00] + salt + line)))
+        }
+    }
+
+    /// A leaf of a salt that is gone is that of a salt of zeros, whether some or all salts of its group are gone.
+    @Test func leavesOfDestroyedSalts() {
+        let line = Array("{\"_seq\":5}".utf8)
+        let zeros = Digest(SHA256.hash(data: [UInt8](repeating: 0, count: 17) + line))
+        var some = PuncturedSalts()
+        some.salts[0] = [UInt8](repeating: 0, count: Int(Salts.groupSize) * Salts.size)
+        for punctured in [some, PuncturedSalts()] {
+            var salts = Salts(.punctured(punctured))
+            #expect(line.exactly { salts.leaf(of: 5, line: $0) } == zeros)
+        }
+        var whole = Salts(saltKey: SaltVectors.counting)
+        let salt = Self.salt(SaltVectors.counting, 5)
+        #expect(line.exactly { whole.leaf(of: 5, line: $0) } == Digest(SHA256.hash(data: [0x00] + salt + line)))
     }
 }

@@ -30,16 +30,11 @@ struct TestSegment {
         for (index, entry) in batch.entries.enumerated() {
             let stored = batch.stored(index, sequence: builder.nextSequence, received: clock)
             let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
-            let line = batch.line(index)
-            let leaf = try line.exactly { line throws(FormatError) in
-                try stamps.withBytes { stamps throws(FormatError) in
-                    try Array(batch.extraStamps[entry.extra]).withBytes { extra throws(FormatError) in
-                        try builder.append(
-                            line: line, brace: entry.brace, stamps: stamps, extra: extra, facts: facts,
-                            tokens: batch.tokens(index), received: clock,
-                            durable: durable ?? builder.header.firstSequence, to: &file)
-                    }
-                }
+            let leaf = try batch.withPieces { pieces throws(FormatError) in
+                try builder.append(
+                    line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
+                    facts: facts, tokens: pieces.tokens(batch.tokenRange(index)), received: clock,
+                    durable: durable ?? builder.header.firstSequence, to: &file)
             }
             expected.append(stored)
             leaves.append(leaf)

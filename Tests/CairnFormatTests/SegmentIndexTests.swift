@@ -28,7 +28,7 @@ private func build(_ events: [Fact], modules: NameTable, classes: NameTable = cl
     var blocks: [(BlockHeader, UInt64, Range<Int>)] = []
     var (start, offset) = (0, UInt64(300))
     for (index, event) in events.enumerated() {
-        builder.append(event.facts, time: event.time, received: event.received, tokens: event.tokens[...])
+        builder.append(event.facts, time: event.time, received: event.received, tokens: event.tokens)
         guard event.blockSize > 0 else { continue }
         let header = header(events[start...index], first: 1000 + UInt64(start))
         builder.closeBlock(header, offset: offset)

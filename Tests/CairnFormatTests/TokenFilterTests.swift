@@ -5,7 +5,7 @@ import Testing
 @Suite struct TokenFilterTests {
     private static func filter(_ tokens: some Sequence<UInt64>) -> [UInt8] {
         var filter = TokenFilter()
-        for token in tokens { filter.insert(token) }
+        filter.insert(tokens)
         var bytes: [UInt8] = []
         let size = filter.flush(to: &bytes)
         #expect(size == bytes.count)
@@ -70,8 +70,7 @@ import Testing
 
     @Test func isEmptyAfterItWasWritten() {
         var filter = TokenFilter()
-        filter.insert(0)
-        filter.insert(.max)
+        filter.insert([0, .max])
         var first: [UInt8] = []
         _ = filter.flush(to: &first)
         var second: [UInt8] = []

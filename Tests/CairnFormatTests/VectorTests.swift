@@ -129,9 +129,9 @@ struct LogVector: Codable {
         for expected in vector.filters {
             var filter = TokenFilter()
             if let ids = expected.ids {
-                for number in 0..<ids { filter.insert(TokenField.id.token(of: String(number))) }
+                filter.insert((0..<ids).map { TokenField.id.token(of: String($0)) })
             } else {
-                for token in vector.tokens { filter.insert(try #require(UInt64(token.token, radix: 16))) }
+                filter.insert(try vector.tokens.map { try #require(UInt64($0.token, radix: 16)) })
             }
             var bytes: [UInt8] = []
             _ = filter.flush(to: &bytes)

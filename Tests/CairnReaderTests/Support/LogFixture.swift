@@ -98,14 +98,11 @@ final class LogFixture {
         Stamps.append(received: clock, uid: uid, pid: 42, to: &stamps)
         let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
         let sequence = builder.nextSequence
-        try Array(line).withUnsafeBytes { line in
-            try stamps.withUnsafeBytes { stamps in
-                try Array(extra).withUnsafeBytes { extra in
-                    _ = try builder.append(
-                        line: line, brace: entry.brace, stamps: stamps, extra: extra, facts: facts,
-                        tokens: batch.tokens[...], received: clock, durable: builder.header.firstSequence, to: &output)
-                }
-            }
+        _ = try batch.withPieces { pieces throws(FormatError) in
+            try builder.append(
+                line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
+                facts: facts, tokens: pieces.tokens(batch.tokens.indices), received: clock,
+                durable: builder.header.firstSequence, to: &output)
         }
         let stored = line.prefix(entry.brace) + Array("\"_seq\":\(sequence),".utf8) + stamps + extra
         events.append(Stored(sequence: sequence, line: Array(stored + line.dropFirst(entry.brace))))

@@ -154,16 +154,11 @@ final class SealedLogFixture {
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: 1000, pid: 42, to: &stamps)
         let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
-        let (stored, extra) = (Array(batch.bytes[entry.offset..<(entry.offset + entry.size)]), batch.extraStamps)
-        try stored.withUnsafeBytes { line in
-            try stamps.withUnsafeBytes { stamps in
-                try extra.withUnsafeBytes { extra in
-                    _ = try builder.append(
-                        line: line, brace: entry.brace, stamps: stamps,
-                        extra: UnsafeRawBufferPointer(rebasing: extra[entry.extra]), facts: facts,
-                        tokens: batch.tokens[...], received: clock, durable: durable, to: &output)
-                }
-            }
+        _ = try batch.withPieces { pieces throws(FormatError) in
+            try builder.append(
+                line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
+                facts: facts, tokens: pieces.tokens(batch.tokens.indices), received: clock, durable: durable,
+                to: &output)
         }
         clock.nanoseconds += 1_000_000_000
     }

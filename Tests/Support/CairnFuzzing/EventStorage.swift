@@ -41,18 +41,13 @@ final class EventStorage {
         var token = 0
         for entry in batch.entries {
             let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
-            let tokens = batch.tokens[token..<(token + entry.tokenCount)]
-            token += entry.tokenCount
-            let line = Array(batch.bytes[entry.offset..<(entry.offset + entry.size)])
-            let extra = Array(batch.extraStamps[entry.extra])
-            _ = try line.withBytes { line throws(FormatError) in
-                try extra.withBytes { extra throws(FormatError) in
-                    try stamps.withBytes { stamps throws(FormatError) in
-                        try builder.append(
-                            line: line, brace: entry.brace, stamps: stamps, extra: extra, facts: facts, tokens: tokens,
-                            received: Fixture.time, durable: header.firstSequence, to: &output)
-                    }
-                }
+            let tokens = token..<(token + entry.tokenCount)
+            token = tokens.upperBound
+            _ = try batch.withPieces { pieces throws(FormatError) in
+                try builder.append(
+                    line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
+                    facts: facts, tokens: pieces.tokens(tokens), received: Fixture.time,
+                    durable: header.firstSequence, to: &output)
             }
         }
         try builder.closeBlock(durable: header.firstSequence, to: &output)
