@@ -41,6 +41,10 @@ final class EventConnection: ChannelInboundHandler {
     private var owesHello = false
     private var framer: LineFramer
     private var batch = EventBatch()
+    /// Of the batch before, as the next is often as large.
+    private var usualSize = EventBatch.Size()
+    /// Whether there is no room in the batch yet: who sends nothing takes no memory.
+    private var isBatchNew = true
     private var encoder = AnswerEncoder()
     /// Bytes of memory of each submission that is not answered yet, in order, and their sum.
     private var outstanding: (each: [Int], sum: Int) = ([], 0)
@@ -105,6 +109,10 @@ final class EventConnection: ChannelInboundHandler {
 
     private func take(_ line: LineFramer.Line) {
         if case .whole(let bytes) = line, ProtocolLine.mayBe(bytes), takeProtocol(bytes) { return }
+        if isBatchNew {
+            batch.reserveCapacity(usualSize)
+            isBatchNew = false
+        }
         guard surroundings.parser.parse(line, uid: peer.uid, into: &batch) else { return }
         if mode == .undecided { mode = .plain }
         if batch.isFull { submit() }
@@ -148,8 +156,8 @@ final class EventConnection: ChannelInboundHandler {
         outstanding.each.append(bytes)
         outstanding.sum += bytes
         batch = EventBatch()
-        // The next one is often as large.
-        batch.reserveCapacity(of: submission.batch)
+        usualSize = submission.batch.size
+        isBatchNew = true
         surroundings.writer.submit(submission)
     }
 

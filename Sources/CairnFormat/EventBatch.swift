@@ -27,7 +27,11 @@ package struct EventBatch: Sendable {
 
     /// Whether it must be handed on before it takes another line: its modules or its retention classes would not fit into
     /// one segment.
-    package var isFull: Bool { modules.count >= Limits.modules || classes.count >= Limits.classes }
+    // Stored, as a caller in another module would copy the batch to have it computed.
+    package private(set) var isFull = false
+
+    /// To be called when an entry was added.
+    mutating func updateIsFull() { isFull = modules.count >= Limits.modules || classes.count >= Limits.classes }
 
     private static let noClasses = {
         var table = NameTable()
@@ -35,11 +39,26 @@ package struct EventBatch: Sendable {
         return table
     }()
 
-    /// Makes room for as much as another one has: growing bit by bit copies everything several times.
-    package mutating func reserveCapacity(of other: EventBatch) {
-        bytes.reserveCapacity(other.bytes.count)
-        entries.reserveCapacity(other.entries.count)
-        tokens.reserveCapacity(other.tokens.count)
+    /// How much a batch holds.
+    package struct Size: Sendable {
+        fileprivate var bytes = 0
+        fileprivate var entries = 0
+        fileprivate var tokens = 0
+
+        package init() {}
+    }
+
+    package var size: Size {
+        var size = Size()
+        (size.bytes, size.entries, size.tokens) = (bytes.count, entries.count, tokens.count)
+        return size
+    }
+
+    /// Makes room for as much: growing bit by bit copies everything several times.
+    package mutating func reserveCapacity(_ size: Size) {
+        bytes.reserveCapacity(size.bytes)
+        entries.reserveCapacity(size.entries)
+        tokens.reserveCapacity(size.tokens)
     }
 
     package mutating func removeAll() {
@@ -51,6 +70,7 @@ package struct EventBatch: Sendable {
         removeClasses()
         rejections.removeAll()
         syncTokens.removeAll()
+        isFull = false
     }
 
     package mutating func removeClasses() {

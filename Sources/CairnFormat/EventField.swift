@@ -41,7 +41,7 @@ enum EventField: UInt32, CaseIterable {
         !UnsafeBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount).contains(UInt8(ascii: "."))
     }
 
-    static let names = KnownNames(allCases.filter(\.isOwn).map { ($0.path, UInt8($0.rawValue)) })
+    static let names = KnownNames(allCases.filter(\.isOwn).map { ($0.path, $0) })
 }
 
 /// Members of `actor` and `target` that the log knows.
@@ -58,5 +58,5 @@ enum PartyMember: UInt8, CaseIterable {
         }
     }
 
-    static let names = KnownNames(allCases.map { ($0.text, $0.rawValue) })
+    static let names = KnownNames(allCases.map { ($0.text, $0) })
 }

@@ -7,10 +7,10 @@ final class EventNames {
     @exclusivity(unchecked) var nested = KeySet()
 
     @inline(__always)
-    func field(_ name: ShortText) -> EventField? { fields.find(name).flatMap { EventField(rawValue: UInt32($0)) } }
+    func field(_ name: ShortText) -> EventField? { fields.find(name) }
 
     @inline(__always)
-    func member(_ name: ShortText) -> PartyMember? { members.find(name).flatMap { PartyMember(rawValue: $0) } }
+    func member(_ name: ShortText) -> PartyMember? { members.find(name) }
 }
 
 /// The names of one object, to find one that stands there twice. Small objects, which nearly all are, are compared

@@ -25,6 +25,7 @@ package final class EventParser {
             let withheld = !sanitizer.isEmpty && sanitizer.occurs(in: line.beginning)
             append(
                 rejection, raw: withheld ? nil : line.beginning, size: line.size, digest: line.digest, to: &batch)
+            batch.updateIsFull()
             return true
         case .whole(let line):
             guard let start = line.firstIndex(where: { !isBlank($0) }) else { return false }
@@ -33,6 +34,7 @@ package final class EventParser {
             } catch {
                 reject(line, error, into: &batch)
             }
+            batch.updateIsFull()
             return true
         }
     }

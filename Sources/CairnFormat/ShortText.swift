@@ -1,5 +1,5 @@
 /// A text as three words, so that two are compared without a call: the whole of a text of at most 16 bytes.
-struct ShortText: Equatable {
+struct ShortText: Equatable, Sendable {
     private let low: UInt64
     private let high: UInt64
     let count: Int
@@ -39,30 +39,46 @@ struct ShortText: Equatable {
     var hash: UInt64 { (low ^ high &+ UInt64(truncatingIfNeeded: count)) &* 0x9E37_79B9_7F4A_7C15 }
 }
 
-/// Numbers of a few names that are known beforehand.
-struct KnownNames {
-    private static let size = 128
-    private var slots = [(name: ShortText, number: UInt8)?](repeating: nil, count: size)
+/// What a few names stand for that are known beforehand.
+final class KnownNames<Value: Sendable>: @unchecked Sendable {
+    // @unchecked: nothing changes after `init`.
 
-    /// - Parameter names: each of at most `ShortText.limit` bytes; there are far fewer than 128.
-    init(_ names: [(StaticString, UInt8)]) {
-        for (name, number) in names {
+    private struct Slot {
+        var name: ShortText
+        var value: Value?
+    }
+
+    private static var size: Int { 128 }
+    // Not an array, so that to look something up touches no reference count.
+    private let slots: UnsafeMutablePointer<Slot>
+
+    /// - Parameter names: each of at most `ShortText.limit` bytes, and not empty; there are far fewer than 128.
+    init(_ names: [(StaticString, Value)]) {
+        slots = .allocate(capacity: Self.size)
+        slots.initialize(repeating: Slot(name: ShortText(""), value: nil), count: Self.size)
+        for (name, value) in names {
             let name = ShortText(name)
-            var slot = KnownNames.slot(name)
-            while slots[slot] != nil { slot = (slot + 1) % KnownNames.size }
-            slots[slot] = (name, number)
+            var slot = Self.slot(name)
+            while slots[slot].value != nil { slot = (slot + 1) % Self.size }
+            slots[slot] = Slot(name: name, value: value)
         }
     }
 
+    deinit {
+        slots.deinitialize(count: Self.size)
+        slots.deallocate()
+    }
+
     @inline(__always)
-    func find(_ name: ShortText) -> UInt8? {
+    func find(_ name: ShortText) -> Value? {
         guard name.count <= ShortText.limit else { return nil }
-        var slot = KnownNames.slot(name)
-        while let known = slots[slot] {
-            if known.name == name { return known.number }
-            slot = (slot &+ 1) % KnownNames.size
+        var slot = Self.slot(name)
+        while true {
+            let known = slots[slot]
+            // In a free slot there is nothing, and an empty name.
+            if known.name == name || known.name.count == 0 { return known.value }
+            slot = (slot &+ 1) % Self.size
         }
-        return nil
     }
 
     @inline(__always)

@@ -20,6 +20,9 @@ package struct SegmentReplay {
     /// What the last block says of events that are not there any more, with the numbers of the events that say it.
     package private(set) var traces: [(sequence: UInt64, trace: Trace)] = []
 
+    /// Numbers in `builder` of the parser's modules, and of its classes in this block.
+    private var moduleNumbers: [UInt16?] = []
+    private var classNumbers: [UInt16?] = []
     private let parser: StoredEventReader
     private let traceParser: JSONParser
     /// Index tokens of the last block, and its events with their places among them.
@@ -97,6 +100,7 @@ package struct SegmentReplay {
         redacted.removeAll()
         traces.removeAll()
         parser.beginBlock()
+        classNumbers.removeAll(keepingCapacity: true)
         var lastReceived = builder.lastReceived
         let lines = self.lines
         try lines.withBytes { bytes throws(FormatError) in
@@ -136,12 +140,27 @@ package struct SegmentReplay {
         }
         lastReceived = event.stamps.received
         if firstReceived == nil { firstReceived = lastReceived }
-        let facts = builder.numbered(event.facts, parser.modules, parser.classes)
+        let facts = numbered(event.facts)
         restored.append(
             SegmentBuilder.RestoredEvent(
                 range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))
         events.append(event)
         if event.stamps.isOwn, let trace = Trace(line, traceParser) { traces.append((sequence, trace)) }
+    }
+
+    /// The same facts with the numbers of `builder`, each looked up once.
+    private mutating func numbered(_ facts: EventFacts) -> EventFacts {
+        let (module, retentionClass) = (Int(facts.module), Int(facts.retentionClass))
+        while moduleNumbers.count <= module { moduleNumbers.append(nil) }
+        while classNumbers.count <= retentionClass { classNumbers.append(nil) }
+        var own = facts
+        if let module = moduleNumbers[module], let retentionClass = classNumbers[retentionClass] {
+            (own.module, own.retentionClass) = (module, retentionClass)
+            return own
+        }
+        own = builder.numbered(facts, parser.modules, parser.classes)
+        (moduleNumbers[module], classNumbers[retentionClass]) = (own.module, own.retentionClass)
+        return own
     }
 
     private static func misplaced(_ sequence: UInt64, _ due: UInt64) -> FormatError {

@@ -10,11 +10,8 @@ struct SegmentNumbers {
         classes = [UInt16?](repeating: nil, count: batch.classes.count)
     }
 
-    /// Whether the segment can take an event of that module.
-    func hasRoom(for facts: EventFacts, of batch: EventBatch, in builder: SegmentBuilder) -> Bool {
-        modules[Int(facts.module)] != nil
-            || batch.modules.names[Int(facts.module)].withUnsafeBytes { builder.hasRoom(for: $0) }
-    }
+    /// Whether that module of the batch was looked up, and so is one of the segment.
+    func knows(_ module: UInt16) -> Bool { modules[Int(module)] != nil }
 
     /// The same facts with the segment's numbers; it has room.
     mutating func number(_ facts: EventFacts, of batch: EventBatch, in builder: inout SegmentBuilder) -> EventFacts {

@@ -234,6 +234,8 @@ package struct StoreCore {
         var numbers = SegmentNumbers(batch)
         try batch.withPieces { pieces throws(FormatError) in
             var tokenStart = 0
+            // To ask the builder for them copies it.
+            var (sequence, segment) = (builder.nextSequence, builder.header.number)
             for entry in batch.entries {
                 let tokens = tokenStart..<(tokenStart + entry.tokenCount)
                 tokenStart = tokens.upperBound
@@ -246,14 +248,17 @@ package struct StoreCore {
                     statistics.duplicates += 1
                     continue
                 }
-                if !numbers.hasRoom(for: entry.facts, of: batch, in: builder) {
+                if !numbers.knows(entry.facts.module),
+                    !batch.modules.names[Int(entry.facts.module)].withUnsafeBytes({ builder.hasRoom(for: $0) })
+                {
                     try flush(&actions, &start)
                     actions += try rotate(.modules, now: now)
                     start = builder.fileSize
+                    (sequence, segment) = (builder.nextSequence, builder.header.number)
                     numbers = SegmentNumbers(batch)
                 }
                 let facts = numbers.number(entry.facts, of: batch, in: &builder)
-                let sequence = builder.nextSequence
+                defer { sequence += 1 }
                 let leaf = try builder.append(
                     line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
                     facts: facts, tokens: pieces.tokens(tokens), received: received, durable: planned, to: &output)
@@ -264,8 +269,7 @@ package struct StoreCore {
                     answer.append(.rejected(batch.rejections[Int(index)], sequence: sequence))
                     statistics.rejected += 1
                 } else {
-                    answer.accept(
-                        sequence, segment: builder.header.number, leaf: submission.wantsReceipts ? leaf : nil)
+                    answer.accept(sequence, segment: segment, leaf: submission.wantsReceipts ? leaf : nil)
                     statistics.accepted += 1
                 }
             }

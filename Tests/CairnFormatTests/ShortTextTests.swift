@@ -23,10 +23,10 @@ import Testing
         for field in EventField.allCases {
             let path = ShortText(field.path)
             let isOwn = !"\(field.path)".contains(".")
-            #expect(EventField.names.find(path) == (isOwn ? UInt8(field.rawValue) : nil))
+            #expect(EventField.names.find(path) == (isOwn ? field : nil))
         }
         for member in PartyMember.allCases {
-            #expect(Array("\(member)".utf8).exactly { PartyMember.names.find(ShortText($0)) } == member.rawValue)
+            #expect(Array("\(member)".utf8).exactly { PartyMember.names.find(ShortText($0)) } == member)
         }
     }
 
