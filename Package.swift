@@ -14,6 +14,8 @@ let package = Package(
     name: "cairn",
     products: [
         .library(name: "CairnReader", targets: ["CairnReader"]),
+        .library(name: "CairnSteps", targets: ["CairnSteps"]),
+        .library(name: "LoadEvents", targets: ["LoadEvents"]),
         .executable(name: "cairnd", targets: ["cairnd"]),
         .executable(name: "cairn", targets: ["cairn"]),
         .executable(name: "cairn-network", targets: ["cairn-network"]),
@@ -102,6 +104,15 @@ let package = Package(
             ]),
         .executableTarget(
             name: "cairn-network", dependencies: ["CairnCommand", "CairnDaemon", "CairnNetwork"],
+            swiftSettings: settings),
+
+        // What is done with an event, step by step, to be measured; Benchmarks only.
+        .target(name: "LoadEvents", path: "Benchmarks/LoadEvents", swiftSettings: settings),
+        .target(
+            name: "CairnSteps", dependencies: ["CairnFormat", "CairnReader", "LoadEvents"], path: "Benchmarks/Steps",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "cairn-steps", dependencies: ["CairnSteps", "LoadEvents"], path: "Benchmarks/Sources/cairn-steps",
             swiftSettings: settings),
 
         // The log on a machine whose disk, clock and luck come from a seed; Tests only.

@@ -72,12 +72,20 @@ struct ParallelVerification {
                 return state.next
             }
             guard index < segments.count else { break }
-            var verifier = SegmentVerifier(directory, segments[index]) { bytes in
+            // A report for every block would wake the waiting thread thousands of times a second.
+            var unreported: UInt64 = 0
+            func report() {
                 state.update { state in
-                    state.done += bytes
+                    state.done += unreported
                     state.hasChanged = true
                 }
+                unreported = 0
             }
+            var verifier = SegmentVerifier(directory, segments[index]) { bytes in
+                unreported += bytes
+                if unreported >= reportSize { report() }
+            }
+            defer { report() }
             do throws(ReadError) {
                 let result = try verifier.run()
                 state.withLock { $0.results[index] = result }
@@ -90,6 +98,9 @@ struct ParallelVerification {
         }
         state.update { $0.runningThreads -= 1 }
     }
+
+    /// Bytes of segment files after which progress is reported.
+    private static let reportSize: UInt64 = 4 << 20
 
     /// Waits for the threads and tells the caller how far they are.
     private func reportProgress(of state: Guarded<State>, total: UInt64) {

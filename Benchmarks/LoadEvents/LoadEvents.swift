@@ -1,0 +1,79 @@
+/// Made-up events as a producer writes them, one line each, the same for the same seed.
+public struct LoadEvents: Sendable {
+    /// Lines with their LFs, one behind the other.
+    public let bytes: [UInt8]
+    /// Where each line begins, and the end of the last.
+    public let starts: [Int]
+
+    /// Number of lines.
+    public var count: Int { starts.count - 1 }
+
+    private static let modules = [
+        "authentication", "scanning", "reporting", "administration", "user_management", "exploitation", "system",
+    ]
+    private static let actions = ["login", "login_failed", "export", "update", "delete", "create"]
+    private static let messages = [
+        "password mismatch", "account locked", "token expired", "quota exceeded", "report delivered", "scan finished",
+        "session closed", "settings saved", "role granted", "export started",
+    ]
+    private static let words = [
+        "the", "report", "was", "read", "by", "customer", "because", "invoice", "number", "changed", "after", "review",
+        "approved", "amount", "of", "order", "address", "and", "sent", "to", "branch",
+    ]
+
+    /// - Parameter size: bytes of a line with its LF, on average; from 330 on, `details.text` fills it up.
+    public init(count: Int, size: Int, seed: UInt64) {
+        var random = SplitMix64(state: seed)
+        var (bytes, starts) = ([UInt8](), [0])
+        bytes.reserveCapacity(count * (size + 64))
+        for number in 0..<count {
+            LoadEvents.append(number, size: size, &random, to: &bytes)
+            starts.append(bytes.count)
+        }
+        (self.bytes, self.starts) = (bytes, starts)
+    }
+
+    private static func append(_ number: Int, size: Int, _ random: inout SplitMix64, to bytes: inout [UInt8]) {
+        let user = random.below(500)
+        let millisecond = number * 20
+        func digits(_ value: Int, _ count: Int) -> String {
+            let text = String(value)
+            return String(repeating: "0", count: max(0, count - text.count)) + text
+        }
+        let clock = [millisecond / 3_600_000 % 24, millisecond / 60_000 % 60, millisecond / 1000 % 60]
+        let time = clock.map { digits($0, 2) }.joined(separator: ":") + "." + digits(millisecond % 1000, 3)
+        let session = digits(0, 16) + String(random.next(), radix: 16)
+        let status = random.element(["success", "success", "failed", "info"])
+        var line = #"{"timestamp":"2026-01-01T\#(time)Z","action":"\#(random.element(actions))","#
+        line += #""module":"\#(random.element(modules))","status":"\#(status)","#
+        line += #""severity":"\#(random.element(["low", "medium", "high"]))","actor":{"type":"user","id":"u\#(user)","#
+        line += #""email":"user\#(user)@harbour.example"},"#
+        line += #""target":{"type":"invoice","id":"INV-\#(random.below(1_000_000))"},"#
+        line += #""ip_address":"10.\#(random.below(256)).\#(random.below(256)).7","#
+        line += #""session_id":"\#(session.suffix(16))","details":{"message":"\#(random.element(messages))""#
+        let rest = size - line.utf8.count - 12
+        if rest > 8 {
+            var text = ""
+            while text.utf8.count < rest { text += random.element(words) + " " }
+            line += #","text":"\#(text.prefix(rest))""#
+        }
+        bytes.append(contentsOf: (line + "}}\n").utf8)
+    }
+}
+
+/// Sebastiano Vigna's generator (https://prng.di.unimi.it/splitmix64.c).
+struct SplitMix64 {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+
+    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
+
+    mutating func element<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
+}

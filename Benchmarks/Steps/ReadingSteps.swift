@@ -1,0 +1,53 @@
+import CairnFormat
+import CairnReader
+
+extension StepBench {
+    /// What queries and verification do.
+    func reading() throws -> [Step] {
+        let (json, inflater, reader) = (try JSONParser(), try Inflater(), try StoredEventReader())
+        let fields = FilterMatcher(try Filter("module=authentication status=failed"))
+        let text = FilterMatcher(try Filter("\"password mismatch\""))
+        let filter = tokenFilter()
+        return [
+            step("inflate", bytes: stored.count) {
+                var (rest, lines) = (compressed[...], [UInt8]())
+                while !rest.isEmpty, let header = try? StepBench.block(rest) {
+                    let payload = rest[(rest.startIndex + BlockHeader.headSize)..<(rest.startIndex + header.memberSize)]
+                    payload.withUnsafeBytes { try? header.inflate($0, with: inflater, into: &lines) }
+                    rest = rest.dropFirst(header.memberSize)
+                }
+                keep(lines.count)
+            },
+            step("read back", bytes: stored.count) {
+                reader.beginSegment()
+                var tokens: [UInt64] = []
+                forEachStored { keep(try? reader.read($0, tokens: &tokens).stamps.sequence) }
+                keep(tokens.count)
+            },
+            step("filter fields", bytes: stored.count) { count(fields, json) },
+            step("filter text", bytes: stored.count) { count(text, json) },
+            step("look up tokens", bytes: batch.tokens.count * 8) {
+                filter.withUnsafeBytes { filter in
+                    for token in batch.tokens { keep(TokenFilter.mayContain(token, in: filter)) }
+                }
+            },
+        ]
+    }
+
+    /// As an index has it of a span with these events.
+    private func tokenFilter() -> [UInt8] {
+        var (filter, bytes) = (TokenFilter(), [UInt8]())
+        filter.insert(batch.tokens)
+        _ = filter.flush(to: &bytes)
+        return bytes
+    }
+
+    private func count(_ matcher: FilterMatcher, _ json: JSONParser) {
+        var count = 0
+        forEachStored { line in
+            guard matcher.mayMatch(line), let tape = try? json.parse(line) else { return }
+            if matcher.matches(tape, line: line) { count += 1 }
+        }
+        keep(count)
+    }
+}

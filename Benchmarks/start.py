@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""How long a daemon takes from its start until it listens, on a log with many segments and a full active one.
+
+    python3 Benchmarks/start.py [--segments 10000] [--runs 5]
+
+(after: swift build -c release, and in Benchmarks: swift build -c release --product cairn-load). Segments are made small
+so that there are many; the active one has the size at which a segment is sealed by default. The second kind of start is
+after SIGKILL.
+"""
+import argparse
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from ingest import BINARIES, load
+
+
+def daemon(place, *options):
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [BINARIES / "cairnd", "-D", f"{place}/log", "--socket", f"{place}/socket", *options], stderr=subprocess.DEVNULL)
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        try:
+            client.connect(f"{place}/socket")
+            return process, time.perf_counter() - start
+        except OSError:
+            if process.poll() is not None:
+                raise SystemExit("the daemon ended") from None
+            time.sleep(0.001)
+        finally:
+            client.close()
+
+
+def starts(place, runs, end):
+    times = []
+    for _ in range(runs):
+        Path(f"{place}/socket").unlink(missing_ok=True)
+        process, seconds = daemon(place)
+        times.append(seconds * 1000)
+        process.send_signal(end)
+        process.wait()
+    return f"median {statistics.median(times):.0f} ms, best {min(times):.0f} ms"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--segments", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        process, _ = daemon(place, "--segment-max-bytes", "64KiB", "--limits-commit-bytes", "256KiB")
+        segments = Path(f"{place}/log/segments")
+        while len(list(segments.glob("*.seal"))) < options.segments:
+            load(f"{place}/socket", 200_000)
+        process.terminate()
+        process.wait()
+        seals = len(list(segments.glob("*.seal")))
+        print(f"{seals:,} sealed segments, a small active one: {starts(place, options.runs, signal.SIGTERM)}; "
+              f"after SIGKILL {starts(place, options.runs, signal.SIGKILL)}")
+        process, _ = daemon(place)
+        while max(file.stat().st_size for file in segments.glob("*.ndjson.gz")) < 60 << 20:
+            load(f"{place}/socket", 100_000)
+        process.terminate()
+        process.wait()
+        size = max(file.stat().st_size for file in segments.glob("*.ndjson.gz"))
+        print(f"with an active one of {size >> 20} MiB: {starts(place, options.runs, signal.SIGTERM)}; "
+              f"after SIGKILL {starts(place, options.runs, signal.SIGKILL)}")
+
+
+if __name__ == "__main__":
+    main()
