@@ -74,7 +74,11 @@ struct Load: ParsableCommand {
             socket: socket, connections: connections, events: seconds.map { $0 * rate } ?? events, batch: batch,
             window: window, isAcknowledged: !raw, rate: rate)
         var load = LoadRun(plan, made)
-        try load.run(every: Int64(interval) * 1_000_000_000) { print(report($0, $0.recent)) }
+        try load.run(every: Int64(interval) * 1_000_000_000) {
+            print(report($0, $0.recent))
+            // Whoever reads this through a pipe wants it now.
+            fflush(nil)
+        }
         print(report(load, load.latencies))
         if !raw, load.answered != load.sent || load.rejected > 0 {
             throw LoadError("\(load.sent) events sent, \(load.answered) answered, \(load.rejected) of them rejected")
