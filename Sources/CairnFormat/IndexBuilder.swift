@@ -16,7 +16,7 @@ struct IndexBuilder: Sendable {
     private var countsAreComplete = true
     private var tallies = TallyTable()
     /// What is not in `cells` yet. Most events fall into few cells, and these into different places here.
-    private var recentCells = [RecentCell](repeating: RecentCell(), count: recentLimit)
+    private var recentCells = IndexBuilder.noCells
 
     private struct RecentCell {
         var key = CellKey(hour: 0, group: 0)
@@ -24,6 +24,7 @@ struct IndexBuilder: Sendable {
     }
 
     private static let recentLimit = 256
+    private static let noCells = [RecentCell](repeating: RecentCell(), count: recentLimit)
 
     private struct BlockFacts {
         var identified: UInt32 = 0
@@ -114,7 +115,7 @@ struct IndexBuilder: Sendable {
     mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
         closeSpan()
         for recent in recentCells { store(recent) }
-        recentCells = []
+        recentCells = IndexBuilder.noCells
         let sorted = cells.map { key, count in
             IndexCell(
                 hour: key.hour, module: UInt16(truncatingIfNeeded: key.group >> 16),
