@@ -248,6 +248,16 @@ package struct EventIdentity: Sendable, Hashable {
             ($0.loadUnaligned(as: UInt64.self), $0.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
         }
     }
+
+    package func append(to output: inout [UInt8]) {
+        output.append(littleEndian: high)
+        output.append(littleEndian: low)
+    }
+
+    package init(_ reader: inout ByteReader) throws(FormatError) {
+        high = try reader.integer()
+        low = try reader.integer()
+    }
 }
 
 extension EventBatch {

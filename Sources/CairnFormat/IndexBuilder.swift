@@ -105,8 +105,8 @@ struct IndexBuilder: Sendable {
     private mutating func closeSpan() {
         guard var closed = span else { return }
         let start = filterBytes.count
-        let length = spanFilter.flush(to: &filterBytes)
-        closed.filter = start..<(start + length)
+        _ = spanFilter.flush(to: &filterBytes)
+        closed.filter = start..<filterBytes.count
         spans.append(closed)
         span = nil
     }
@@ -114,6 +114,43 @@ struct IndexBuilder: Sendable {
     /// The index file.
     mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
         closeSpan()
+        return encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
+    }
+
+    /// An index of the events so far, to go on from. Its last span may not be full; the filter of such a one was not
+    /// halved. Nil if an index does not say all that is to be known.
+    func snapshot(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8]? {
+        var copy = self
+        if var open = span {
+            open.filter = filterBytes.count..<(filterBytes.count + TokenFilter.sizeLimit)
+            spanFilter.append(to: &copy.filterBytes)
+            copy.spans.append(open)
+        }
+        let file = copy.encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
+        return copy.countsAreComplete && tallies.isComplete ? file : nil
+    }
+
+    init() {}
+
+    /// Goes on from a snapshot, of which `filters` is the filter section.
+    init(_ index: SegmentIndex, filters: UnsafeRawBufferPointer) throws(FormatError) {
+        spans = index.spans
+        filterBytes = Array(filters)
+        if let last = spans.last, last.size < Limits.block {
+            spanFilter = try TokenFilter(UnsafeRawBufferPointer(rebasing: filters[last.filter]))
+            filterBytes.removeSubrange(last.filter)
+            span = spans.removeLast()
+        }
+        for cell in index.cells ?? [] {
+            let group = UInt32(cell.module) << 16 | UInt32(cell.status) << 8 | UInt32(cell.severity)
+            cells[CellKey(hour: cell.hour, group: group)] = cell.count
+        }
+        tallies = TallyTable(index.tallies)
+    }
+
+    private mutating func encoded(
+        firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable
+    ) -> [UInt8] {
         for recent in recentCells { store(recent) }
         recentCells = IndexBuilder.noCells
         let sorted = cells.map { key, count in

@@ -69,6 +69,26 @@ struct TallyTable: Sendable {
         }
     }
 
+    init() {}
+
+    /// Goes on from rows that are complete.
+    init(_ rows: [IndexTally]) {
+        for row in rows {
+            self.rows.append(row)
+            setNumber(UInt16(self.rows.count), of: row)
+        }
+    }
+
+    /// Whether there was room for the tallies of all pairs.
+    var isComplete: Bool { rest == nil }
+
+    private mutating func setNumber(_ number: UInt16, of row: IndexTally) {
+        let (module, retentionClass) = (Int(row.module), Int(row.retentionClass))
+        while numbers.count <= module { numbers.append([]) }
+        while numbers[module].count <= retentionClass { numbers[module].append(0) }
+        numbers[module][retentionClass] = number
+    }
+
     private mutating func addRow(_ facts: EventFacts, _ received: Time) {
         // The last row is that of the rest.
         guard rows.count < Limits.tallies - 1 else {
@@ -78,13 +98,10 @@ struct TallyTable: Sendable {
             rest = row
             return
         }
-        let (module, retentionClass) = (Int(facts.module), Int(facts.retentionClass))
-        while numbers.count <= module { numbers.append([]) }
-        while numbers[module].count <= retentionClass { numbers[module].append(0) }
         var row = IndexTally(module: facts.module, retentionClass: facts.retentionClass, received: received)
         row.add(received)
         rows.append(row)
-        numbers[module][retentionClass] = UInt16(rows.count)
+        setNumber(UInt16(rows.count), of: row)
     }
 
     /// The rows in their order. The class of those of any module is put into `classes` if it is not there.

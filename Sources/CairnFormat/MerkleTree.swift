@@ -34,6 +34,17 @@ package struct MerkleTree: Sendable, Equatable {
         Digest.sha256([0x00] + data)
     }
 
+    /// Appends what is kept: the count, and the peaks.
+    func append(to output: inout [UInt8]) {
+        output.append(littleEndian: count)
+        for peak in peaks { output.append(peak) }
+    }
+
+    init(_ reader: inout ByteReader) throws(FormatError) {
+        count = try reader.integer()
+        for _ in 0..<count.nonzeroBitCount { try peaks.append(reader.digest()) }
+    }
+
     package static func root(of leaves: some Sequence<Digest>) -> Digest {
         var tree = MerkleTree()
         for leaf in leaves { tree.append(leaf) }

@@ -15,8 +15,8 @@ package struct SegmentBuilder {
     private var firstReceived: Time?
     private var leastTime = Time.distantFuture
     private var greatestTime = Time.distantPast
-    private var moduleCounts: [UInt64] = []
-    private var index = IndexBuilder()
+    private(set) var moduleCounts: [UInt64] = []
+    private(set) var index = IndexBuilder()
     private var salts: Salts
     private var lines: [UInt8] = []
     private var open: OpenBlock?
@@ -50,6 +50,21 @@ package struct SegmentBuilder {
         self.deflater = deflater
         self.salts = Salts(salts.map { .punctured($0) } ?? .key(header.saltKey))
         fileSize = UInt64(header.encoded().count + saltSize)
+    }
+
+    /// Takes the parts of a snapshot. Nothing was appended yet.
+    mutating func take(
+        _ file: SegmentIndex, _ index: IndexBuilder, _ tree: MerkleTree, _ moduleCounts: [UInt64], _ classes: NameTable
+    ) {
+        (self.index, self.tree, self.moduleCounts, self.classes) = (index, tree, moduleCounts, classes)
+        (count, modules) = (tree.count, file.modules)
+        for span in file.spans {
+            fileSize = span.offset + span.length
+            leastTime = min(leastTime, span.leastTime)
+            greatestTime = max(greatestTime, span.greatestTime)
+            if firstReceived == nil { firstReceived = span.firstReceived }
+            lastReceived = span.lastReceived
+        }
     }
 
     /// Keeps the root of the tree over the first `count` events in `watchedRoot` once there are so many.

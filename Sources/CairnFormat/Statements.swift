@@ -91,6 +91,39 @@ public struct Head: Sendable, Equatable {
     }
 }
 
+/// What a resume file holds, signed by the log key. Format.md, "Resume file".
+package struct ResumeStatement: Sendable, Equatable {
+    package var origin: Origin
+    /// Number of the active segment.
+    package var segment: UInt64
+    /// The number behind its last event.
+    package var endSequence: UInt64
+    /// SHA-256 of what stands behind the note.
+    package var payload: Digest
+
+    static let kind = "cairn/resume/v1"
+
+    package init(origin: Origin, segment: UInt64, endSequence: UInt64, payload: Digest) {
+        self.origin = origin
+        self.segment = segment
+        self.endSequence = endSequence
+        self.payload = payload
+    }
+
+    package var text: String {
+        "\(ResumeStatement.kind)\n\(origin)\nsegment \(segment)\nend \(endSequence)\npayload \(payload)\n"
+    }
+
+    package init(text: String) throws(FormatError) {
+        var note = try NoteText(text, kind: ResumeStatement.kind)
+        origin = try Origin(String(note.line()))
+        segment = try note.number("segment")
+        endSequence = try note.number("end")
+        payload = try note.digest("payload")
+        try note.end()
+    }
+}
+
 /// The size and root of the outer log (C2SP tlog-checkpoint v1.0.0, without extension lines).
 public struct Checkpoint: Sendable, Equatable {
     /// Name of the log.

@@ -17,6 +17,17 @@ package struct TokenFilter: Sendable {
 
     package init() {}
 
+    /// Goes on with a filter that was written without being halved.
+    init(_ bytes: UnsafeRawBufferPointer) throws(FormatError) {
+        guard bytes.count == TokenFilter.sizeLimit else {
+            throw FormatError(.malformed, "a filter that was being made has \(bytes.count) bytes")
+        }
+        var reader = ByteReader(bytes)
+        for block in blocks.indices {
+            for word in 0..<8 { blocks[block][word] = try reader.integer() }
+        }
+    }
+
     package mutating func insert(_ tokens: some Sequence<UInt64>) {
         blocks.withUnsafeMutableBufferPointer { blocks in
             for token in tokens {
@@ -32,12 +43,16 @@ package struct TokenFilter: Sendable {
             guard bits * 2 <= half.count * 256 else { break }
             blocks = half
         }
-        let size = blocks.count * TokenFilter.blockSize
-        output.append(room: size) { writer in
+        append(to: &output)
+        defer { blocks = TokenFilter.empty }
+        return blocks.count * TokenFilter.blockSize
+    }
+
+    /// Appends the filter as it is.
+    func append(to output: inout [UInt8]) {
+        output.append(room: blocks.count * TokenFilter.blockSize) { writer in
             for block in blocks { writer.append(littleEndian: block) }
         }
-        blocks = TokenFilter.empty
-        return size
     }
 
     /// Half as many blocks, each of two, and the number of bits set in them. Most blocks of a small filter are empty.

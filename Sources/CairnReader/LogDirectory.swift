@@ -43,7 +43,7 @@ package struct LogDirectory: Sendable {
     /// Which parts of a segment are there.
     package struct Segment: Sendable, Equatable {
         package var firstSequence: UInt64
-        package var parts: Set<FileNames.Part>
+        package var parts: SegmentParts
 
         package func path(_ part: FileNames.Part) -> String { FileNames.segment(firstSequence, part) }
         package var isSealed: Bool { parts.contains(.seal) }
@@ -55,19 +55,24 @@ package struct LogDirectory: Sendable {
     /// Every segment of which data or seal is there, in order.
     package func segments() throws(ReadError) -> [Segment] {
         let names = try accessing { () throws(IOFailure) in try files.list(FileNames.segments) }
-        var found: [UInt64: Set<FileNames.Part>] = [:]
+        var found: [Segment] = []
+        // The names are sorted, so those of one segment follow each other.
         for name in names {
             guard let (first, part) = FileNames.parse(name) else { continue }
-            found[first, default: []].insert(part)
+            if found.last?.firstSequence != first { found.append(Segment(firstSequence: first, parts: SegmentParts())) }
+            found[found.count - 1].parts.insert(part)
         }
-        return found.map { Segment(firstSequence: $0, parts: $1) }
-            .filter { $0.hasData || $0.isSealed }
-            .sorted { $0.firstSequence < $1.firstSequence }
+        return found.filter { $0.hasData || $0.isSealed }
     }
 
     /// The segment that begins with event `first`; nil if neither data nor seal of it is there.
     package func segment(_ first: UInt64) throws(ReadError) -> Segment? {
-        try segments().first { $0.firstSequence == first }
+        var segment = Segment(firstSequence: first, parts: SegmentParts())
+        for part in FileNames.Part.allCases {
+            let path = segment.path(part)
+            if try accessing({ () throws(IOFailure) in try stored.status(path) }) != nil { segment.parts.insert(part) }
+        }
+        return segment.hasData || segment.isSealed ? segment : nil
     }
 
     /// Segments that are encrypted and cannot be opened, by their first sequence numbers.
@@ -113,7 +118,7 @@ package struct LogDirectory: Sendable {
     /// - Parameter tokens: those that the index will be asked for. Without any only its head is read, a fraction of it.
     package func index(_ segment: Segment, tokens: [UInt64] = []) -> SegmentIndex? {
         var paths = [segment.path(.index)]
-        if !segment.parts.isDisjoint(with: [.nextIndex, .nextEncryptedIndex]) {
+        if segment.parts.contains(.nextIndex) || segment.parts.contains(.nextEncryptedIndex) {
             // The data is being written anew: its footer says whose index is whose.
             let next = segment.path(.nextIndex)
             if (try? isIndex(next, of: segment.path(.data))) == true { paths.insert(next, at: 0) }

@@ -90,6 +90,19 @@ package struct SegmentReplay {
         }
     }
 
+    /// Goes on behind the events that `known` has, a builder of this segment. Of their blocks the heads, the checksums
+    /// and the last root are checked, and not their lines. Nothing was read before; after an error nothing can be.
+    package mutating func resume(with known: SegmentBuilder) throws(ReadError) {
+        let last = try reader.pass(to: known.fileSize)
+        guard reader.nextSequence == known.nextSequence, last?.root ?? .empty == known.tree.root else {
+            let error = FormatError(.mismatch, "the blocks are not those of the events that are known of them")
+            throw ReadError(error, path: reader.path, sequence: header.firstSequence)
+        }
+        builder = known
+    }
+
+    private var header: SegmentHeader { builder.header }
+
     /// Keeps the root over the first `count` events of the segment in `builder.watchedRoot`.
     package mutating func watchRoot(at count: UInt64) { builder.watchRoot(at: count) }
 

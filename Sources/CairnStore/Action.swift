@@ -11,6 +11,10 @@ package enum Action: Sendable, Equatable {
     case createSegment(path: String, bytes: [UInt8])
     /// A small file is replaced as a whole, durably.
     case replace(path: String, bytes: [UInt8], isSecret: Bool)
+    /// A secret file is replaced as a whole, if that is possible: without it a start only takes longer.
+    case hint(path: String, bytes: [UInt8])
+    /// A file that only helps is not there any more, if it was.
+    case forget(path: String)
     /// `keys/epoch.next` takes the place of `keys/epoch`, durably: the old key is gone.
     case evolveKey
     /// The file of the active segment is found under `path` again, durably, as it is open; another file that has the name

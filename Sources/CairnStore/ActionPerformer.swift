@@ -37,6 +37,10 @@ package struct ActionPerformer: ActionPerforming {
             try create(path, bytes)
         case .replace(let path, let bytes, let isSecret):
             try files.replace(path, with: bytes, mode: isSecret ? 0o600 : 0o640)
+        case .hint(let path, let bytes):
+            try? files.replace(path, with: bytes, mode: 0o600)
+        case .forget(let path):
+            if try files.status(path) != nil { try files.remove(path) }
         case .evolveKey:
             // An attempt before this one may have got so far already; whether it is durable is not known then.
             if try files.status(FileNames.nextEpochKey) != nil {

@@ -8,7 +8,7 @@ struct IdentityHistory {
     private let age: Int64
     private let oldest: Time
 
-    typealias Entry = (identity: EventIdentity, sequence: UInt64, received: Time)
+    typealias Entry = IdentityWindow.Entry
 
     init(_ directory: LogDirectory, configuration: StoreConfiguration, now: Time) {
         self.directory = directory
@@ -18,37 +18,39 @@ struct IdentityHistory {
         oldest = overflow ? .distantPast : Time(nanoseconds: start)
     }
 
-    /// `active` are those of the active segment, which begins with event `before`, in order.
-    func window(active: [(EventIdentity, UInt64, Time)], before: UInt64) throws(ReadError) -> IdentityWindow {
+    /// - Parameters:
+    ///   - active: those of the active segment, which begins with event `before`, in order.
+    ///   - first: event before which there is none that is wanted.
+    func window(active: [Entry], before: UInt64, from first: UInt64) throws(ReadError) -> IdentityWindow {
         var window = IdentityWindow(limit: limit, age: age)
         guard limit > 0 else { return window }
         // Runs of entries, newest run first; each run is in order.
-        var runs: [[Entry]] = [active.map { (identity: $0.0, sequence: $0.1, received: $0.2) }]
+        var runs = [active]
         var count = active.count
-        let sealed = try directory.segments().filter { $0.isSealed && $0.hasData && $0.firstSequence < before }
+        let segments = first < before ? try directory.segments() : []
+        let sealed = segments.filter { $0.isSealed && $0.hasData && $0.firstSequence < before }
+        var end = before
         for segment in sealed.reversed() where count < limit {
-            guard let seal = try directory.seal(segment), seal.received.upperBound >= oldest else { break }
-            let run = try entries(of: segment, seal)
+            guard end > first else { break }
+            end = segment.firstSequence
+            guard let run = try entries(of: segment) else { break }
             count += run.count
             runs.append(run)
         }
-        for entry in runs.reversed().joined() where entry.received >= oldest {
-            window.insert(entry.identity, sequence: entry.sequence, received: entry.received)
-        }
+        window.reserve(min(limit, count))
+        for entry in runs.reversed().joined() where entry.received >= oldest { window.insert(entry) }
         return window
     }
 
-    /// What can be read of a segment. Where it is damaged the keys are not known; that is for the verifier to tell, and
-    /// no reason to take no new events.
-    private func entries(of segment: LogDirectory.Segment, _ seal: Seal) throws(ReadError) -> [Entry] {
+    /// What can be read of a segment; nil if all of it is too old. Where it is damaged the keys are not known; that is for
+    /// the verifier to tell, and no reason to take no new events.
+    private func entries(of segment: LogDirectory.Segment) throws(ReadError) -> [Entry]? {
         var entries: [Entry] = []
-        if let index = directory.index(segment),
-            try readable({ () throws(ReadError) in
-                try read(segment, index, &entries)
-            })
-        {
-            return entries
+        if let index = directory.index(segment), let last = index.spans.last {
+            guard last.lastReceived >= oldest else { return nil }
+            if try readable({ () throws(ReadError) in try read(segment, index, &entries) }) { return entries }
         }
+        guard let seal = try directory.seal(segment), seal.received.upperBound >= oldest else { return nil }
         entries = []
         _ = try readable { () throws(ReadError) in
             let (reader, events) = try open(segment)
@@ -77,8 +79,10 @@ struct IdentityHistory {
     private func read(
         _ segment: LogDirectory.Segment, _ index: SegmentIndex, _ entries: inout [Entry]
     ) throws(ReadError) {
+        let wanted = index.spans.filter { $0.identified > 0 && $0.lastReceived >= oldest }
+        guard !wanted.isEmpty else { return }
         let (reader, events) = try open(segment)
-        for span in index.spans where span.identified > 0 && span.lastReceived >= oldest {
+        for span in wanted {
             reader.seek(offset: span.offset, sequence: span.firstSequence)
             try read(reader, until: span.endSequence, events, &entries)
         }
@@ -99,7 +103,8 @@ struct IdentityHistory {
                     try events.read(line, tokens: &tokens)
                 }
                 guard let identity = event.identity else { return }
-                entries.append((identity, event.stamps.sequence, event.stamps.received))
+                entries.append(
+                    Entry(identity: identity, sequence: event.stamps.sequence, received: event.stamps.received))
             }
         }
     }

@@ -2,14 +2,16 @@ package import CairnFormat
 
 /// The idempotency keys that were stored lately, and under which sequence number.
 package struct IdentityWindow: Sendable {
-    private struct Entry {
-        var identity: EventIdentity
-        var sequence: UInt64
-        var received: Time
+    package struct Entry: Sendable {
+        package var identity: EventIdentity
+        package var sequence: UInt64
+        package var received: Time
     }
 
-    private let limit: Int
-    private let age: Int64
+    /// Keys at most.
+    let limit: Int
+    /// Nanoseconds after which a key is forgotten.
+    let age: Int64
     private var sequences: [EventIdentity: UInt64] = [:]
     // In order of receipt; those before `first` are forgotten.
     private var entries: [Entry] = []
@@ -23,6 +25,12 @@ package struct IdentityWindow: Sendable {
 
     package var count: Int { entries.count - first }
 
+    /// Event of the oldest one.
+    var firstSequence: UInt64? { entries[first...].first?.sequence }
+
+    /// Those of event `sequence` and the events behind it, in order of receipt.
+    func remembered(since sequence: UInt64) -> [Entry] { entries[first...].filter { $0.sequence >= sequence } }
+
     /// The number under which the key was stored, if it is remembered.
     package mutating func sequence(of identity: EventIdentity, now: Time) -> UInt64? {
         forget(before: now)
@@ -31,10 +39,20 @@ package struct IdentityWindow: Sendable {
 
     /// Remembers a key; `received` does not fall from call to call.
     package mutating func insert(_ identity: EventIdentity, sequence: UInt64, received: Time) {
+        insert(Entry(identity: identity, sequence: sequence, received: received))
+    }
+
+    mutating func insert(_ entry: Entry) {
         guard limit > 0 else { return }
         if count == limit { forgetFirst() }
-        sequences[identity] = sequence
-        entries.append(Entry(identity: identity, sequence: sequence, received: received))
+        sequences[entry.identity] = entry.sequence
+        entries.append(entry)
+    }
+
+    /// Makes room for so many keys.
+    mutating func reserve(_ count: Int) {
+        sequences.reserveCapacity(count)
+        entries.reserveCapacity(count)
     }
 
     private mutating func forget(before now: Time) {

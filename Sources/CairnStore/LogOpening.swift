@@ -18,6 +18,8 @@ package struct LogOpening {
     private let configuration: StoreConfiguration
     private let entropy: any EntropySource
     private let now: Moment
+    /// What the writer before has left.
+    private var resume: ResumeFile?
 
     package init(
         _ files: any FileSystem, configuration: StoreConfiguration, entropy: any EntropySource, now: Moment
@@ -40,12 +42,38 @@ package struct LogOpening {
             for path in ["", FileNames.keys, FileNames.segments] { try files.syncDirectory(path) }
         }
         try SegmentRewrite.finish(files)
-        var chain = try SealChain(directory)
-        if let point = try resumePoint(chain) { chain.resume(at: point) }
-        let newest = try newestSegment(chain)
+        let segments = try scanning { () throws(ReadError) in try directory.segments() }
+        let chain = try SealChain(directory, segments)
+        var opening = self
+        opening.resume = try resumeFile(chain)
+        return try opening.goOn(behind: chain, segments)
+    }
+
+    /// The resume file, if it is of the segment behind the last seal and knows as many keys as are wanted now.
+    private func resumeFile(_ chain: SealChain) throws(StoreError) -> ResumeFile? {
+        // One that is too long is none of ours.
+        guard let size = try storing({ () throws(IOFailure) in try files.status(FileNames.resume)?.size }),
+            size <= UInt64(ResumeFile.sizeLimit)
+        else { return nil }
+        let bytes = try storing { () throws(IOFailure) in
+            try files.contents(FileNames.resume, limit: ResumeFile.sizeLimit)
+        }
+        guard let file = bytes.flatMap({ try? ResumeFile($0, chain.origin) }), file.segment == chain.number,
+            file.limit >= configuration.identities, file.age >= configuration.identityAge
+        else { return nil }
+        return file
+    }
+
+    private func goOn(
+        behind sealed: SealChain, _ segments: [LogDirectory.Segment]
+    ) throws(StoreError) -> Opened {
+        var chain = sealed
+        if let point = try resumePoint(chain, segments) { chain.resume(at: point) }
+        let newest = try newestSegment(chain, segments)
         let (key, keyFile) = try epochKey(chain)
         let findings = RecoveryFindings(
-            newest: newest.finding, key: keyFile, headPromisesEvents: newest.reached > chain.nextFirst)
+            newest: newest.finding, key: keyFile, headPromisesEvents: newest.reached > chain.nextFirst,
+            headNamesAll: newest.isNamedByHead)
         switch (Recovery.decide(findings), key) {
         case (.refuse(.strayData), _):
             throw StoreError(
@@ -59,8 +87,8 @@ package struct LogOpening {
                     + "\(chain.number): put keys/ back, or start a new log in another directory")
         case (.openNext, let key?):
             return try openNext(chain, key, keyFile)
-        case (.continueActive(let keepsOld), let key?):
-            return try continueActive(newest, chain, key, keyFile, keepsOld: keepsOld)
+        case (.continueActive(let continuation), let key?):
+            return try continueActive(newest, chain, key, keyFile, continuation)
         case (.sealDamaged, let key?):
             return try sealDamaged(newest, chain, key, keyFile)
         }
@@ -73,16 +101,21 @@ package struct LogOpening {
         var finding: RecoveryFindings.Newest
         /// Up to the last good member.
         var replay: SegmentReplay?
-        var identities: [(EventIdentity, UInt64, Time)] = []
+        var identities: [IdentityWindow.Entry] = []
+        /// Whether the head names all of its events.
+        var isNamedByHead = false
         /// The number behind the last event that the signed head names, or of which an unreadable file has a trace.
         var reached: UInt64
     }
 
-    private func newestSegment(_ chain: SealChain) throws(StoreError) -> Newest {
+    private func newestSegment(
+        _ chain: SealChain, _ segments: [LogDirectory.Segment]
+    ) throws(StoreError) -> Newest {
         let path = FileNames.segment(chain.nextFirst, .data)
         let head = try head(signedBy: chain.key).flatMap { $0.firstSequence == chain.nextFirst ? $0 : nil }
         var newest = Newest(path: path, finding: .absent, replay: nil, reached: head.map { $0.endSequence } ?? 0)
-        if let stray = try strayPath(chain) {
+        // No crash leaves a data file without a seal anywhere else than behind the last seal.
+        if let stray = segments.first(where: { !$0.isSealed && $0.firstSequence != chain.nextFirst })?.path(.data) {
             (newest.path, newest.finding) = (stray, .stray)
             return newest
         }
@@ -104,19 +137,38 @@ package struct LogOpening {
             newest.finding = .stray
             return newest
         }
-        try readTail(replay, head, &newest)
+        if let head, let resumed = try resumed(path, head), try readTail(resumed, head, isResumed: true, &newest) {
+            return newest
+        }
+        _ = try readTail(replay, head, isResumed: false, &newest)
         return newest
     }
 
-    /// A data file without a seal anywhere else than behind the last seal; no crash leaves one.
-    private func strayPath(_ chain: SealChain) throws(StoreError) -> String? {
-        let segments = try scanning { () throws(ReadError) in try directory.segments() }
-        return segments.first { !$0.isSealed && $0.firstSequence != chain.nextFirst }?.path(.data)
+    /// Behind the events of the newest segment that the resume file knows, if the head knows them, too.
+    private func resumed(_ path: String, _ head: Head) throws(StoreError) -> SegmentReplay? {
+        guard let resume, resume.endSequence <= head.endSequence else { return nil }
+        do throws(ReadError) {
+            var replay = try SegmentReplay(files, path: path)
+            guard let builder = try? SegmentBuilder(header: replay.reader.header, snapshot: resume.snapshot),
+                builder.nextSequence == resume.endSequence
+            else { return nil }
+            try replay.resume(with: builder)
+            return replay
+        } catch {
+            guard error.code == .format else { throw StoreError(error) }
+            return nil
+        }
     }
 
     /// Replays what is good, and judges the rest.
-    private func readTail(_ start: SegmentReplay, _ head: Head?, _ newest: inout Newest) throws(StoreError) {
+    ///
+    /// - Returns: whether that can be relied on. Where something is not good behind events that were passed over, all of
+    ///   them are to be read.
+    private func readTail(
+        _ start: SegmentReplay, _ head: Head?, isResumed: Bool, _ newest: inout Newest
+    ) throws(StoreError) -> Bool {
         var replay = start
+        newest.identities = isResumed ? resume?.identities ?? [] : []
         if let head { replay.watchRoot(at: head.count) }
         var good = replay.goodOffset
         var failed = false
@@ -128,7 +180,9 @@ package struct LogOpening {
                     good = replay.goodOffset
                     for event in replay.events {
                         guard let identity = event.identity else { continue }
-                        newest.identities.append((identity, event.stamps.sequence, event.stamps.received))
+                        newest.identities.append(
+                            IdentityWindow.Entry(
+                                identity: identity, sequence: event.stamps.sequence, received: event.stamps.received))
                     }
                 case .footer: hasFooter = true
                 case .end: break loop
@@ -139,6 +193,8 @@ package struct LogOpening {
                 break loop
             }
         }
+        let root = replay.builder.watchedRoot
+        if isResumed, failed || root != head?.root { return false }
         if failed {
             // The builder may have taken in some of a block that did not check out after all: once more, up to there.
             replay = try scanning { () throws(ReadError) in
@@ -160,6 +216,8 @@ package struct LogOpening {
         if hasFooter, !failed, case .torn = tail { tail = .footer }
         newest.replay = replay
         newest.finding = .open(tail)
+        newest.isNamedByHead = head?.endSequence == replay.builder.nextSequence
+        return true
     }
 
     /// The head, if it is signed by the key of that segment; another tells nothing about it, nor does a damaged one.
@@ -176,12 +234,13 @@ package struct LogOpening {
     /// Where the log goes on behind a segment that was sealed for corruption: where its head says, at the file that is
     /// there, or, if the writer stopped before it made one, behind the last event of which there is a trace, as it had
     /// reckoned then.
-    private func resumePoint(_ chain: SealChain) throws(StoreError) -> UInt64? {
+    private func resumePoint(
+        _ chain: SealChain, _ segments: [LogDirectory.Segment]
+    ) throws(StoreError) -> UInt64? {
         guard let last = chain.last, last.seal.reason == .corruption else { return nil }
         if let head = try head(signedBy: chain.key), head.firstSequence >= last.seal.endSequence {
             return head.firstSequence
         }
-        let segments = try scanning { () throws(ReadError) in try directory.segments() }
         if let next = segments.last, !next.isSealed, next.firstSequence > last.seal.firstSequence {
             return next.firstSequence
         }
@@ -248,11 +307,12 @@ package struct LogOpening {
     }
 
     private func continueActive(
-        _ newest: Newest, _ chain: SealChain, _ key: SignerKey, _ keyFile: RecoveryFindings.Key, keepsOld: Bool
+        _ newest: Newest, _ chain: SealChain, _ key: SignerKey, _ keyFile: RecoveryFindings.Key,
+        _ continuation: RecoveryDecision.Continuation
     ) throws(StoreError) -> Opened {
         guard let replay = newest.replay else { throw StoreError(.damaged, "\(newest.path) could not be read") }
         var events: [[UInt8]] = []
-        if keepsOld {
+        if continuation == .copyKeepingOld {
             let kept = newest.path + ".torn-\(now.wall.nanoseconds)"
             let size = try storing { () throws(IOFailure) in
                 try files.link(newest.path, to: kept)
@@ -270,7 +330,9 @@ package struct LogOpening {
                     ]))
         }
         let file = try storing { () throws(IOFailure) in
-            try files.copy(replay.reader.file, size: replay.goodOffset, to: newest.path, mode: 0o640)
+            continuation == .inPlace
+                ? try files.openForAppending(newest.path)
+                : try files.copy(replay.reader.file, size: replay.goodOffset, to: newest.path, mode: 0o640)
         }
         var performer = ActionPerformer(files, active: file)
         try perform(keyFile == .next ? [.evolveKey] : [], &performer)
@@ -328,7 +390,7 @@ package struct LogOpening {
     /// made up for.
     private func finish(
         _ state: LogState, _ chain: SealChain?, _ performer: ActionPerformer,
-        identities: [(EventIdentity, UInt64, Time)], events: [[UInt8]]
+        identities: [IdentityWindow.Entry], events: [[UInt8]]
     ) throws(StoreError) -> Opened {
         var (performer, events) = (performer, events)
         if let chain, chain.checkpointIsBehind {
@@ -336,6 +398,7 @@ package struct LogOpening {
             let note = try formatting { () throws(FormatError) in try state.logKey.sign(checkpoint.text) }
             try perform([.replace(path: FileNames.checkpoint, bytes: note, isSecret: false)], &performer)
         }
+        if resume == nil { try perform([.forget(path: FileNames.resume)], &performer) }
         if try !headNames(state) {
             // Two rotations without a head between them would look like a head that was put back.
             let head = Head(state.origin.origin, state.builder, time: now.wall)
@@ -348,7 +411,8 @@ package struct LogOpening {
         }
         let history = IdentityHistory(directory, configuration: configuration, now: now.wall)
         let window = try scanning { () throws(ReadError) in
-            try history.window(active: identities, before: state.builder.header.firstSequence)
+            try history.window(
+                active: identities, before: state.builder.header.firstSequence, from: resume?.firstIdentified ?? 0)
         }
         let core = StoreCore(state, configuration: configuration, identities: window, entropy: entropy, now: now)
         return Opened(core: core, performer: performer, events: events)

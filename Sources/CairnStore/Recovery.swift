@@ -27,11 +27,14 @@ package struct RecoveryFindings: Sendable, Equatable {
     package var key: Key
     /// Whether the head names events behind the last seal while no data file holds them.
     package var headPromisesEvents: Bool
+    /// Whether the head names all events of the newest segment. They are on the disk then: it is signed after they are.
+    package var headNamesAll: Bool
 
-    package init(newest: Newest, key: Key, headPromisesEvents: Bool) {
+    package init(newest: Newest, key: Key, headPromisesEvents: Bool, headNamesAll: Bool) {
         self.newest = newest
         self.key = key
         self.headPromisesEvents = headPromisesEvents
+        self.headNamesAll = headNamesAll
     }
 }
 
@@ -39,12 +42,21 @@ package struct RecoveryFindings: Sendable, Equatable {
 package enum RecoveryDecision: Sendable, Equatable {
     /// Opens the segment behind the last seal, as a rotation would have; a header that was cut off is replaced.
     case openNext
-    /// Copies the good part into a new file and goes on there. `keepsOld`: the old file is kept aside.
-    case continueActive(keepsOld: Bool)
+    /// Goes on with the newest segment.
+    case continueActive(Continuation)
     /// Seals what is good with reason `corruption` and goes on behind what is lost.
     case sealDamaged
     /// Does not start.
     case refuse(Refusal)
+
+    package enum Continuation: Sendable, Equatable {
+        /// In the file that is there.
+        case inPlace
+        /// In a new one with a copy of the good part: what the page cache has need not be on the disk.
+        case copy
+        /// In a new one; the old one is kept aside.
+        case copyKeepingOld
+    }
 
     package enum Refusal: Sendable, Equatable {
         case keyLost
@@ -70,9 +82,11 @@ package enum Recovery {
         case (_, .headless(holdsEvents: false), false): .openNext
         case (_, .headless, _): .sealDamaged
 
-        // The usual start. A footer is only the beginning of a seal that was not signed.
-        case (_, .open(.clean), _), (_, .open(.footer), _): .continueActive(keepsOld: false)
-        case (_, .open(.torn), _): .continueActive(keepsOld: true)
+        // The usual start.
+        case (_, .open(.clean), _): .continueActive(findings.headNamesAll ? .inPlace : .copy)
+        // Only the beginning of a seal that was not signed.
+        case (_, .open(.footer), _): .continueActive(.copy)
+        case (_, .open(.torn), _): .continueActive(.copyKeepingOld)
         case (_, .open(.damaged), _): .sealDamaged
         }
     }

@@ -122,16 +122,21 @@ package struct StoreCore {
             return plan { core throws(FormatError) in
                 try core.rotate(.request, now: now)
             }
-        case (.shutdown, .idle):
-            return plan { core throws(FormatError) in
-                var actions: [Action] = []
-                if core.configuration.sealsOnShutdown { actions += try core.rotate(.shutdown, now: now) }
-                return try actions + [core.headAction(now: now)]
-            }
+        case (.shutdown, .idle): return plan { core throws(FormatError) in try core.shutdown(now: now) }
         default:
             // The caller broke the order of steps; what is on disk is not touched.
             return []
         }
+    }
+
+    private mutating func shutdown(now: Moment) throws(FormatError) -> [Action] {
+        var actions = configuration.sealsOnShutdown ? try rotate(.shutdown, now: now) : []
+        actions.append(try headAction(now: now))
+        // Behind the head, which says that all that it knows of is durable.
+        if builder.count > 0, space == .ample, let resume = ResumeFile(builder, identities) {
+            actions.append(.hint(path: FileNames.resume, bytes: try resume.encoded(origin.origin, logKey)))
+        }
+        return actions
     }
 
     /// Runs a part of a step. What it throws has nothing to do with the disk: the writer itself is broken.
@@ -345,6 +350,7 @@ package struct StoreCore {
         opened = now.monotonic
         planned = nextFirst
         statistics.seals += 1
+        actions.append(.forget(path: FileNames.resume))
         actions.append(try headAction(now: now))
         return actions
     }

@@ -13,8 +13,9 @@ struct RecoveryTests {
     private static func name(_ decision: RecoveryDecision) -> String {
         switch decision {
         case .openNext: "open next"
-        case .continueActive(keepsOld: false): "continue"
-        case .continueActive(keepsOld: true): "keep aside, continue"
+        case .continueActive(.inPlace): "continue in place"
+        case .continueActive(.copy): "continue"
+        case .continueActive(.copyKeepingOld): "keep aside, continue"
         case .sealDamaged: "seal damaged"
         case .refuse(.keyLost): "refuse: key lost"
         case .refuse(.strayData): "refuse: stray data"
@@ -27,16 +28,20 @@ struct RecoveryTests {
         for keyValue in Self.keys {
             for (newest, newestValue) in Self.newest {
                 for promises in [false, true] {
-                    let findings = RecoveryFindings(
-                        newest: newestValue, key: keyValue, headPromisesEvents: promises)
+                    var findings = RecoveryFindings(
+                        newest: newestValue, key: keyValue, headPromisesEvents: promises, headNamesAll: false)
                     let decision = Recovery.decide(findings)
                     #expect(decision == Recovery.decide(findings))
+                    // What the head names is on the disk: where nothing else stands behind it, nothing is to be copied.
+                    findings.headNamesAll = true
+                    let isInPlace = keyValue != .missing && newest == "clean"
+                    #expect(Recovery.decide(findings) == (isInPlace ? .continueActive(.inPlace) : decision))
                     if keyValue == .missing {
                         #expect(decision == .refuse(.keyLost))
                     } else if keyValue == .next {
                         // Which file holds the key changes what is to be done first, but not the decision.
                         let same = RecoveryFindings(
-                            newest: newestValue, key: .epoch, headPromisesEvents: promises)
+                            newest: newestValue, key: .epoch, headPromisesEvents: promises, headNamesAll: false)
                         #expect(decision == Recovery.decide(same))
                     } else {
                         table.append("\(newest)\(promises ? ", promised" : "") -> \(Self.name(decision))")

@@ -41,6 +41,8 @@ struct StoreCoreTests {
             case .sync: "sync"
             case .createSegment(let path, _): "create \(path)"
             case .replace(let path, _, let isSecret): "replace \(path)\(isSecret ? " secret" : "")"
+            case .hint(let path, _): "hint \(path)"
+            case .forget(let path): "forget \(path)"
             case .evolveKey: "evolve key"
             case .restore(let path): "restore \(path)"
             case .acknowledge(let answers): "acknowledge \(answers.count)"
@@ -235,7 +237,8 @@ struct StoreCoreTests {
         let actions = core.step(.rotate, now: Fixture.now)
         #expect(
             Self.names(actions) == Self.rotation + [
-                "create segments/00000000000000000001.ndjson.gz", "replace checkpoint", "replace head",
+                "create segments/00000000000000000001.ndjson.gz", "replace checkpoint", "forget resume",
+                "replace head",
             ])
         _ = core.step(.performed, now: Fixture.now)
         #expect(core.activeSegment.number == 1)
@@ -295,7 +298,7 @@ struct StoreCoreTests {
         _ = Self.submit(&core, [try Fixture.submission([Fixture.line("a1")])])
         let actions = core.step(.shutdown, now: Fixture.now)
         #expect(try Self.reason(actions) == (seals ? .shutdown : nil))
-        #expect(Self.names(actions).last == "replace head")
+        #expect(Self.names(actions).last == (seals ? "replace head" : "hint resume"))
     }
 
     @Test func aModuleTooManySealsInTheMiddleOfACommit() throws {
@@ -307,7 +310,8 @@ struct StoreCoreTests {
         let actions = Self.submit(&core, [try Fixture.submission(next, receipts: true)])
         #expect(
             Self.names(actions) == ["append", "sync"] + Self.rotation + [
-                "create segments/00000000000000001025.ndjson.gz", "replace checkpoint", "replace head", "append",
+                "create segments/00000000000000001025.ndjson.gz", "replace checkpoint", "forget resume",
+                "replace head", "append",
                 "sync", "acknowledge 1",
             ])
         #expect(try Self.reason(actions) == .modules)
