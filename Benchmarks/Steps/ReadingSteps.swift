@@ -8,6 +8,9 @@ extension StepBench {
         let fields = FilterMatcher(try Filter("module=authentication status=failed"))
         let text = FilterMatcher(try Filter("\"password mismatch\""))
         let filter = tokenFilter()
+        let module = Array("authentication".utf8)
+        // One that an event has, and one that none has: the filters are looked at for both.
+        let tokens = Array(batch.tokens.prefix(1)) + [0]
         return [
             step("inflate", bytes: stored.count) {
                 var (rest, lines) = (compressed[...], [UInt8]())
@@ -29,6 +32,14 @@ extension StepBench {
             step("look up tokens", bytes: batch.tokens.count * 8) {
                 filter.withUnsafeBytes { filter in
                     for token in batch.tokens { keep(TokenFilter.mayContain(token, in: filter)) }
+                }
+            },
+            step("search index", bytes: index.count) {
+                guard let index = try? SegmentIndex(index, tokens: tokens) else { return }
+                var modules = ModuleBits()
+                if let number = module.withUnsafeBytes({ index.modules.find($0) }) { modules.insert(number) }
+                for span in index.spans where span.greatestTime >= StepBench.time {
+                    keep(!span.modules.isDisjoint(with: modules) && tokens.contains { index.mayContain($0, in: span) })
                 }
             },
         ]

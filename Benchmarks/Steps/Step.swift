@@ -30,6 +30,8 @@ struct StepBench {
     let storedLines: [Range<Int>]
     let leaves: [Digest]
     let compressed: [UInt8]
+    /// Of the segment that ends with these events.
+    let index: [UInt8]
 
     static let time = Time(nanoseconds: 1_767_225_600_000_000_000)
     private static let seed = [UInt8](repeating: 7, count: 32)
@@ -53,6 +55,7 @@ struct StepBench {
         var storedLines: [Range<Int>] = []
         try StepBench.append(batch, to: &builder, &file) { leaves.append($0) }
         try builder.closeBlock(durable: 0, to: &file)
+        index = builder.finish(reason: .size, nextKey: builder.header.key).index
         let inflater = try Inflater()
         var (rest, block) = (file[...], [UInt8]())
         while !rest.isEmpty {

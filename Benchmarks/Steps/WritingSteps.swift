@@ -23,11 +23,20 @@ extension StepBench {
                 forEachReceived { keep(parser.parse(.whole($0), uid: 1000, into: &batch)) }
                 keep(batch.entries.count)
             },
+            // Of an event that comes alone; those that come together share theirs.
+            step("stamp", bytes: stored.count - received.count) {
+                var stamps: [UInt8] = []
+                for _ in receivedLines {
+                    stamps.removeAll(keepingCapacity: true)
+                    Stamps.append(received: StepBench.time, uid: 1000, pid: 4711, to: &stamps)
+                }
+                keep(stamps.count)
+            },
             step("hash leaf", bytes: stored.count) {
                 var salts = Salts(saltKey: [UInt8](repeating: 7, count: 32))
                 var number: UInt64 = 0
                 forEachStored { line in
-                    keep(salts.withSalt(of: number) { $0.map { leafHash(salt: $0, line: line) } })
+                    keep(salts.withSalt(of: number) { $0.map { Digest.leaf(salt: $0, line: line) } })
                     number += 1
                 }
             },

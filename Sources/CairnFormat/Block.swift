@@ -80,25 +80,19 @@ package struct BlockHeader: Sendable, Equatable {
         self.checksum = checksum
     }
 
-    /// The deflate stream of a block, whose payload is the stream with its trailer; it has the checksum that it is to have.
-    package func stream(in payload: UnsafeRawBufferPointer) throws(FormatError) -> UnsafeRawBufferPointer {
-        let size = Int(compressedSize)
-        guard payload.count == size + Member.trailerSize else {
-            throw FormatError(.truncated, "the block is cut off")
-        }
-        let stream = UnsafeRawBufferPointer(rebasing: payload[..<size])
-        guard Checksum.crc32c(stream) == checksum else {
-            throw FormatError(.checksum, "the block's deflate stream does not match its CRC-32C")
-        }
-        return stream
-    }
-
     /// Checks and inflates the payload of a block: `payload` is the deflate stream with its trailer. `lines` becomes
     /// exactly the block's lines.
     package func inflate(
         _ payload: UnsafeRawBufferPointer, with inflater: Inflater, into lines: inout [UInt8]
     ) throws(FormatError) {
-        let stream = try stream(in: payload)
+        let streamSize = Int(compressedSize)
+        guard payload.count == streamSize + Member.trailerSize else {
+            throw FormatError(.truncated, "the block is cut off")
+        }
+        let stream = UnsafeRawBufferPointer(rebasing: payload[..<streamSize])
+        guard Checksum.crc32c(stream) == checksum else {
+            throw FormatError(.checksum, "the block's deflate stream does not match its CRC-32C")
+        }
         if lines.count > Int(size) {
             lines.removeLast(lines.count - Int(size))
         } else {
@@ -114,7 +108,7 @@ package struct BlockHeader: Sendable, Equatable {
             return Checksum.crc32(UnsafeRawBufferPointer(bytes))
         }
         if let failure { throw failure }
-        var trailer = ByteReader(payload, at: stream.count)
+        var trailer = ByteReader(payload, at: streamSize)
         guard try trailer.integer(UInt32.self) == crc, try trailer.integer(UInt32.self) == size else {
             throw FormatError(.checksum, "the block's lines do not match the gzip trailer")
         }

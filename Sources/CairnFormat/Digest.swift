@@ -38,8 +38,8 @@ public struct Digest: Sendable, Hashable, CustomStringConvertible {
         return digest
     }
 
-    /// SHA-256(0x00 ‖ salt ‖ line), the salt of ``Salts/size`` bytes.
-    static func leaf(salt: UnsafeRawBufferPointer, line: UnsafeRawBufferPointer) -> Digest {
+    /// The leaf of an event: SHA-256(0x00 ‖ salt ‖ line), the salt of ``Salts/size`` bytes, the line without its LF.
+    package static func leaf(salt: UnsafeRawBufferPointer, line: UnsafeRawBufferPointer) -> Digest {
         precondition(salt.count == Salts.size)
         var digest = Digest.zero
         Swift.withUnsafeMutableBytes(of: &digest.words) { words in

@@ -40,7 +40,7 @@ public struct EventProof: Sendable, Equatable {
 
     /// SHA-256(0x00 ‖ salt ‖ line).
     public var leaf: Digest {
-        salt.withUnsafeBytes { salt in line.withUnsafeBytes { leafHash(salt: salt, line: $0) } }
+        salt.withUnsafeBytes { salt in line.withUnsafeBytes { Digest.leaf(salt: salt, line: $0) } }
     }
 
     // MARK: - The file

@@ -48,7 +48,7 @@ package struct Salts: Sendable {
         prepare(sequence)
         let start = Int(sequence % Salts.groupSize) * Salts.size
         func leaf(_ salts: UnsafeRawBufferPointer) -> Digest {
-            leafHash(salt: UnsafeRawBufferPointer(rebasing: salts[start..<(start + Salts.size)]), line: line)
+            Digest.leaf(salt: UnsafeRawBufferPointer(rebasing: salts[start..<(start + Salts.size)]), line: line)
         }
         // Empty if the whole group was destroyed.
         if stream.isEmpty { return Salts.zeros.withUnsafeBytes { leaf($0) } }
@@ -93,9 +93,4 @@ package struct Salts: Sendable {
             preconditionFailure("AES-256-CTR refused a 32-byte key: \(error)")
         }
     }
-}
-
-/// The leaf of one event: SHA-256(0x00 ‖ salt ‖ line), `line` without its LF.
-package func leafHash(salt: UnsafeRawBufferPointer, line: UnsafeRawBufferPointer) -> Digest {
-    Digest.leaf(salt: salt, line: line)
 }

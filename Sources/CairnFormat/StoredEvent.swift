@@ -125,7 +125,7 @@ struct StampScanner {
 package final class StoredEventReader {
     private let parser: JSONParser
     private let names = EventNames()
-    private var batch = EventBatch()
+    private(set) var batch = EventBatch()
 
     package init() throws(FormatError) { parser = try JSONParser() }
 

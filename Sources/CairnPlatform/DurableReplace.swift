@@ -36,6 +36,23 @@ extension FileSystem {
         try syncDirectory(parentDirectory(of: path))
     }
 
+    /// Replaces a file, or makes it, so that every process finds the old bytes or the new ones, whole. After a crash of
+    /// the machine there may be either, any part of the new, or nothing: it is for files that nobody needs.
+    package func replaceLoosely(_ path: String, with bytes: [UInt8], mode: UInt32) throws(IOFailure) {
+        let temporary = path + ".tmp"
+        try removeLeftover(temporary)
+        let file = try create(temporary, mode: mode)
+        do throws(IOFailure) {
+            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try file.append(buffer) }
+            try file.close()
+            try rename(temporary, to: path)
+        } catch {
+            try? file.close()
+            try? remove(temporary)
+            throw error
+        }
+    }
+
     /// Removes a file that is nearly never there.
     func removeLeftover(_ path: String) throws(IOFailure) {
         do throws(IOFailure) {

@@ -123,15 +123,17 @@ package struct LogDirectory: Sendable {
             let next = segment.path(.nextIndex)
             if (try? isIndex(next, of: segment.path(.data))) == true { paths.insert(next, at: 0) }
         }
-        for path in paths {
-            guard let file = try? files.openForReading(path) else { continue }
-            return try? LogDirectory.index(file, tokens)
+        for name in paths {
+            guard let file = try? files.openForReading(name) else { continue }
+            return try? LogDirectory.index(file, tokens, path == nil ? .distant : .local)
         }
         return nil
     }
 
     /// Nil if the file is not as long as its header says.
-    private static func index(_ file: any ReadableFile, _ tokens: [UInt64]) throws -> SegmentIndex? {
+    private static func index(
+        _ file: any ReadableFile, _ tokens: [UInt64], _ pieces: IndexPieces
+    ) throws -> SegmentIndex? {
         let count = try file.size()
         guard count <= UInt64(indexLimit) else { return nil }
         func bytes(_ wanted: Int) throws(IOFailure) -> [UInt8] {
@@ -139,13 +141,13 @@ package struct LogDirectory: Sendable {
                 read = try file.read(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
             }
         }
-        var head = try bytes(min(Int(count), usualIndexHead))
+        var head = try bytes(min(Int(count), pieces.head))
         let size = try head.withBytes { (bytes) throws(FormatError) in try SegmentIndex.size(header: bytes) }
         guard size.file == Int(count) else { return nil }
         if size.head > head.count { head = try bytes(size.head) }
         if tokens.isEmpty { return try SegmentIndex(head: head, size: size) }
         var search = try FilterSearch(head: head, size: size, tokens: tokens)
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: filterPiece, alignment: 64)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pieces.filters, alignment: 64)
         defer { buffer.deallocate() }
         var (offset, kept) = (UInt64(size.head), 0)
         while true {
@@ -161,11 +163,18 @@ package struct LogDirectory: Sendable {
         }
     }
 
-    /// Bytes of filters that are looked at at once: many, as each may be a request to an archive, but not so many that
-    /// every index takes fresh memory.
-    private static let filterPiece = 2 << 20
-    /// Bytes that are read first: the heads of most indexes are shorter.
-    private static let usualIndexHead = 640 << 10
+    /// How much of an index is read at once.
+    private struct IndexPieces {
+        /// Bytes that are read first.
+        var head: Int
+        /// Bytes of filters; the memory is used again for each piece.
+        var filters: Int
+
+        /// Fresh memory costs more than a system call.
+        static let local = IndexPieces(head: 128 << 10, filters: 256 << 10)
+        /// Each piece may be a request to an archive; the heads of most indexes are shorter than this.
+        static let distant = IndexPieces(head: 640 << 10, filters: 2 << 20)
+    }
 
     /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
     package static let indexLimit = 1 << 30

@@ -57,7 +57,7 @@ struct SegmentLeaves {
             }
             let wantsSalt = isWanted(sequence)
             let found = salts.withSalt(of: sequence) { salt in
-                salt.map { (leafHash(salt: $0, line: line), wantsSalt ? Array($0) : nil) }
+                salt.map { (Digest.leaf(salt: $0, line: line), wantsSalt ? Array($0) : nil) }
             }
             guard let (leaf, salt) = found else {
                 throw OuterLog.damage(path, .mismatch, "the salt of event \(sequence) is gone, and its line is there")

@@ -134,55 +134,19 @@ package final class SegmentReader {
             self.footer = footer
             return .footer(footer)
         case .block:
-            let block = try block(content)
-            let payload = try payload(of: block)
+            let block = try checked { () throws(FormatError) in try BlockHeader(content: content) }
+            guard block.firstSequence == nextSequence, block.durable >= header.firstSequence else {
+                let numbers = "event \(block.firstSequence), behind those up to \(block.durable)"
+                throw failure(FormatError(.mismatch, "the block begins with \(numbers)", at: start))
+            }
+            let payloadSize = block.memberSize - BlockHeader.headSize
+            let payload = try bytes(at: start + UInt64(BlockHeader.headSize), count: payloadSize)
             lines.reserveCapacity(Int(block.size) + JSONParser.padding)
             try checked { () throws(FormatError) in try block.inflate(payload, with: inflater, into: &lines) }
-            pass(block)
+            offset += UInt64(block.memberSize)
+            nextSequence = block.endSequence
             return .block(block)
         }
-    }
-
-    /// Goes to `end`, behind the last of the blocks that begin here, and checks their heads and checksums only.
-    ///
-    /// - Returns: the head of the last one; nil if none begins before `end`.
-    package func pass(to end: UInt64) throws(ReadError) -> BlockHeader? {
-        var last: BlockHeader?
-        while offset < end {
-            let headBytes = try bytes(at: offset, count: BlockHeader.headSize)
-            let head = try checked { () throws(FormatError) in try Member.head(headBytes) }
-            guard head.kind == .block else {
-                throw failure(FormatError(.mismatch, "there is no block where one is due", at: offset))
-            }
-            let block = try block(UnsafeRawBufferPointer(rebasing: headBytes[head.content]))
-            let payload = try payload(of: block)
-            try checked { () throws(FormatError) in _ = try block.stream(in: payload) }
-            pass(block)
-            last = block
-        }
-        guard offset == end else {
-            throw failure(FormatError(.mismatch, "no block ends at offset \(end)", at: offset))
-        }
-        return last
-    }
-
-    private func block(_ content: UnsafeRawBufferPointer) throws(ReadError) -> BlockHeader {
-        let block = try checked { () throws(FormatError) in try BlockHeader(content: content) }
-        guard block.firstSequence == nextSequence, block.durable >= header.firstSequence else {
-            let numbers = "event \(block.firstSequence), behind those up to \(block.durable)"
-            throw failure(FormatError(.mismatch, "the block begins with \(numbers)", at: offset))
-        }
-        return block
-    }
-
-    /// What stands behind the head of the block at the current offset.
-    private func payload(of block: BlockHeader) throws(ReadError) -> UnsafeRawBufferPointer {
-        try bytes(at: offset + UInt64(BlockHeader.headSize), count: block.memberSize - BlockHeader.headSize)
-    }
-
-    private func pass(_ block: BlockHeader) {
-        offset += UInt64(block.memberSize)
-        nextSequence = block.endSequence
     }
 
     private func bytes(at offset: UInt64, count: Int) throws(ReadError) -> UnsafeRawBufferPointer {

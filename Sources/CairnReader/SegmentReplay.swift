@@ -21,8 +21,7 @@ package struct SegmentReplay {
     package private(set) var traces: [(sequence: UInt64, trace: Trace)] = []
 
     /// Numbers in `builder` of the parser's modules, and of its classes in this block.
-    private var moduleNumbers: [UInt16?] = []
-    private var classNumbers: [UInt16?] = []
+    private var numbers = SegmentNumbers()
     private let parser: StoredEventReader
     private let traceParser: JSONParser
     /// Index tokens of the last block, and its events with their places among them.
@@ -90,18 +89,12 @@ package struct SegmentReplay {
         }
     }
 
-    /// Goes on behind the events that `known` has, a builder of this segment. Of their blocks the heads, the checksums
-    /// and the last root are checked, and not their lines. Nothing was read before; after an error nothing can be.
-    package mutating func resume(with known: SegmentBuilder) throws(ReadError) {
-        let last = try reader.pass(to: known.fileSize)
-        guard reader.nextSequence == known.nextSequence, last?.root ?? .empty == known.tree.root else {
-            let error = FormatError(.mismatch, "the blocks are not those of the events that are known of them")
-            throw ReadError(error, path: reader.path, sequence: header.firstSequence)
-        }
+    /// Goes on behind the events that `known` has, a builder of this segment; nothing was read before. The caller has made
+    /// sure that they are there.
+    package mutating func resume(with known: SegmentBuilder) {
+        reader.seek(offset: known.fileSize, sequence: known.nextSequence)
         builder = known
     }
-
-    private var header: SegmentHeader { builder.header }
 
     /// Keeps the root over the first `count` events of the segment in `builder.watchedRoot`.
     package mutating func watchRoot(at count: UInt64) { builder.watchRoot(at: count) }
@@ -113,7 +106,7 @@ package struct SegmentReplay {
         redacted.removeAll()
         traces.removeAll()
         parser.beginBlock()
-        classNumbers.removeAll(keepingCapacity: true)
+        numbers.forgetClasses()
         var lastReceived = builder.lastReceived
         let lines = self.lines
         try lines.withBytes { bytes throws(FormatError) in
@@ -153,27 +146,12 @@ package struct SegmentReplay {
         }
         lastReceived = event.stamps.received
         if firstReceived == nil { firstReceived = lastReceived }
-        let facts = numbered(event.facts)
+        let facts = numbers.number(event.facts, of: parser, in: &builder)
         restored.append(
             SegmentBuilder.RestoredEvent(
                 range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))
         events.append(event)
         if event.stamps.isOwn, let trace = Trace(line, traceParser) { traces.append((sequence, trace)) }
-    }
-
-    /// The same facts with the numbers of `builder`, each looked up once.
-    private mutating func numbered(_ facts: EventFacts) -> EventFacts {
-        let (module, retentionClass) = (Int(facts.module), Int(facts.retentionClass))
-        while moduleNumbers.count <= module { moduleNumbers.append(nil) }
-        while classNumbers.count <= retentionClass { classNumbers.append(nil) }
-        var own = facts
-        if let module = moduleNumbers[module], let retentionClass = classNumbers[retentionClass] {
-            (own.module, own.retentionClass) = (module, retentionClass)
-            return own
-        }
-        own = builder.numbered(facts, parser.modules, parser.classes)
-        (moduleNumbers[module], classNumbers[retentionClass]) = (own.module, own.retentionClass)
-        return own
     }
 
     private static func misplaced(_ sequence: UInt64, _ due: UInt64) -> FormatError {

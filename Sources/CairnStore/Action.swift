@@ -11,7 +11,7 @@ package enum Action: Sendable, Equatable {
     case createSegment(path: String, bytes: [UInt8])
     /// A small file is replaced as a whole, durably.
     case replace(path: String, bytes: [UInt8], isSecret: Bool)
-    /// A secret file is replaced as a whole, if that is possible: without it a start only takes longer.
+    /// A secret file is replaced, if that is possible, and not durably: without it a start only takes longer.
     case hint(path: String, bytes: [UInt8])
     /// A file that only helps is not there any more, if it was.
     case forget(path: String)

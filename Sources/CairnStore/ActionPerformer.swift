@@ -38,7 +38,7 @@ package struct ActionPerformer: ActionPerforming {
         case .replace(let path, let bytes, let isSecret):
             try files.replace(path, with: bytes, mode: isSecret ? 0o600 : 0o640)
         case .hint(let path, let bytes):
-            try? files.replace(path, with: bytes, mode: 0o600)
+            try? files.replaceLoosely(path, with: bytes, mode: 0o600)
         case .forget(let path):
             if try files.status(path) != nil { try files.remove(path) }
         case .evolveKey:

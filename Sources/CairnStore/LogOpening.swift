@@ -144,19 +144,39 @@ package struct LogOpening {
         return newest
     }
 
-    /// Behind the events of the newest segment that the resume file knows, if the head knows them, too.
+    /// Behind the events of the newest segment that the resume file knows, if the head knows them, too, and the file is
+    /// still the one that held them.
     private func resumed(_ path: String, _ head: Head) throws(StoreError) -> SegmentReplay? {
         guard let resume, resume.endSequence <= head.endSequence else { return nil }
+        var replay: SegmentReplay
         do throws(ReadError) {
-            var replay = try SegmentReplay(files, path: path)
-            guard let builder = try? SegmentBuilder(header: replay.reader.header, snapshot: resume.snapshot),
-                builder.nextSequence == resume.endSequence
-            else { return nil }
-            try replay.resume(with: builder)
-            return replay
+            replay = try SegmentReplay(files, path: path)
         } catch {
             guard error.code == .format else { throw StoreError(error) }
             return nil
+        }
+        guard let builder = try? SegmentBuilder(header: replay.reader.header, snapshot: resume.snapshot),
+            builder.nextSequence == resume.endSequence,
+            try checksum(of: replay.reader.file, builder.fileSize) == resume.checksum
+        else { return nil }
+        replay.resume(with: builder)
+        return replay
+    }
+
+    /// CRC-32C of the first `end` bytes; nil if there are fewer.
+    private func checksum(of file: any ReadableFile, _ end: UInt64) throws(StoreError) -> UInt32? {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
+        defer { buffer.deallocate() }
+        return try storing { () throws(IOFailure) in
+            var (offset, value) = (UInt64(0), UInt32(0))
+            while offset < end {
+                let wanted = Int(min(UInt64(buffer.count), end - offset))
+                let count = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
+                guard count > 0 else { return nil }
+                value = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: buffer[..<count]), continuing: value)
+                offset += UInt64(count)
+            }
+            return value
         }
     }
 
@@ -269,13 +289,14 @@ package struct LogOpening {
     }
 
     private func state(
-        _ chain: SealChain, _ key: SignerKey, _ builder: SegmentBuilder
+        _ chain: SealChain, _ key: SignerKey, _ builder: SegmentBuilder, checksum: UInt32
     ) throws(StoreError) -> LogState {
         guard let logKey = try privateKey(FileNames.logKey), logKey.verifier == chain.origin.logKey else {
             throw StoreError(
                 .keyLost, "\(FileNames.logKey) does not hold the private key of \(chain.origin.logKey): put keys/ back")
         }
-        return LogState(origin: chain.origin, builder: builder, key: key, logKey: logKey, outer: chain.outer)
+        return LogState(
+            origin: chain.origin, builder: builder, key: key, logKey: logKey, outer: chain.outer, checksum: checksum)
     }
 
     private func builder(_ header: SegmentHeader, _ lastReceived: Time) throws(StoreError) -> SegmentBuilder {
@@ -302,7 +323,8 @@ package struct LogOpening {
             (keyFile == .next ? [.evolveKey] : []) + [
                 .createSegment(path: FileNames.segment(chain.nextFirst, .data), bytes: header.encoded())
             ], &performer)
-        let state = try state(chain, key, builder(header, chain.lastReceived))
+        let checksum = Checksum.crc32c(header.encoded())
+        let state = try state(chain, key, builder(header, chain.lastReceived), checksum: checksum)
         return try finish(state, chain, performer, identities: [], events: [])
     }
 
@@ -339,8 +361,10 @@ package struct LogOpening {
         var builder = replay.builder
         builder.use(try formatting { () throws(FormatError) in try Deflater(configuration.compression) })
         builder.keepReceiving(from: chain.lastReceived)
+        let checksum = try checksum(of: replay.reader.file, replay.goodOffset) ?? 0
         return try finish(
-            try state(chain, key, builder), chain, performer, identities: newest.identities, events: events)
+            try state(chain, key, builder, checksum: checksum), chain, performer, identities: newest.identities,
+            events: events)
     }
 
     private func sealDamaged(
@@ -364,7 +388,7 @@ package struct LogOpening {
         try perform(keyFile == .next ? [.evolveKey] : [], &performer)
         let lost = (first: good.nextSequence, end: reached)
         var core = StoreCore(
-            try state(chain, key, good), configuration: configuration,
+            try state(chain, key, good, checksum: 0), configuration: configuration,
             identities: IdentityWindow(limit: 0, age: 0), entropy: entropy, now: now)
         let actions = try formatting { () throws(FormatError) in
             try core.seal(.corruption, footer: false, nextFirst: reached, now: now)
@@ -372,7 +396,8 @@ package struct LogOpening {
         try perform(actions, &performer)
         let event = discontinuity(chain.number, lost: lost, reason)
         let state = LogState(
-            origin: core.origin, builder: core.builder, key: core.key, logKey: core.logKey, outer: core.outer)
+            origin: core.origin, builder: core.builder, key: core.key, logKey: core.logKey, outer: core.outer,
+            checksum: core.checksum)
         // The keys of the segment that was sealed just now are found with those of the others.
         return try finish(state, nil, performer, identities: [], events: [event])
     }

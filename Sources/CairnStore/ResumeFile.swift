@@ -8,6 +8,8 @@ struct ResumeFile {
     /// The number behind the last event that it knows of.
     var endSequence: UInt64
     var snapshot: [UInt8]
+    /// CRC-32C of the segment's file up to there.
+    var checksum: UInt32
     /// The window that the keys were kept in.
     var limit: Int
     var age: Int64
@@ -22,24 +24,25 @@ struct ResumeFile {
     static let sizeLimit = 256 << 20
 
     /// Nil if there is more to be known than goes into a file.
-    init?(_ builder: SegmentBuilder, _ window: IdentityWindow) {
+    init?(_ builder: SegmentBuilder, _ window: IdentityWindow, checksum: UInt32) {
         identities = window.remembered(since: builder.header.firstSequence)
         guard identities.count * ResumeFile.entrySize < ResumeFile.sizeLimit / 2, let snapshot = builder.snapshot(),
             snapshot.count < ResumeFile.sizeLimit / 2
         else { return nil }
         segment = builder.header.number
         endSequence = builder.nextSequence
-        self.snapshot = snapshot
+        (self.snapshot, self.checksum) = (snapshot, checksum)
         (limit, age) = (window.limit, window.age)
         firstIdentified = window.firstSequence ?? endSequence
     }
 
     func encoded(_ origin: Origin, _ key: SignerKey) throws(FormatError) -> [UInt8] {
         var payload: [UInt8] = []
-        payload.reserveCapacity(32 + snapshot.count + identities.count * ResumeFile.entrySize)
+        payload.reserveCapacity(36 + snapshot.count + identities.count * ResumeFile.entrySize)
         payload.append(littleEndian: UInt64(limit))
         payload.append(littleEndian: age)
         payload.append(littleEndian: firstIdentified)
+        payload.append(littleEndian: checksum)
         payload.append(littleEndian: UInt64(snapshot.count))
         payload.append(contentsOf: snapshot)
         for entry in identities {
@@ -75,6 +78,7 @@ struct ResumeFile {
         limit = try Int(clamping: reader.integer(UInt64.self))
         age = try reader.integer()
         firstIdentified = try reader.integer()
+        checksum = try reader.integer()
         snapshot = try reader.array(Int(clamping: reader.integer(UInt64.self)))
         identities = []
         identities.reserveCapacity(reader.remaining / ResumeFile.entrySize)

@@ -186,7 +186,7 @@ package struct SegmentRewrite {
                 case .event(_, let tokens):
                     guard let facts = events.next()?.facts else { continue }
                     if let erasure = erasure(of: sequence) {
-                        let leaf = salts.withSalt(of: sequence) { $0.map { leafHash(salt: $0, line: line) } }
+                        let leaf = salts.withSalt(of: sequence) { $0.map { Digest.leaf(salt: $0, line: line) } }
                         guard let leaf else {
                             throw FormatError(.mismatch, "event \(sequence) has no salt and is not erased")
                         }

@@ -12,6 +12,9 @@ package struct StoreConfiguration: Sendable, Equatable {
     package var headInterval: Int64 = Time.perSecond
     /// The head is signed anew after this time even if nothing happened.
     package var headKeepalive: Int64 = 60 * Time.perSecond
+    /// Nanoseconds between two resume files, while events come: what came since the last is read again after a crash. To
+    /// make one of a full segment takes the writer 20 ms, so it is not done often.
+    package var resumeInterval: Int64 = 10 * Time.perSecond
     /// Idempotency keys that are remembered; 0 turns them off.
     package var identities = 1_000_000
     package var identityAge: Int64 = 24 * 3600 * Time.perSecond

@@ -37,6 +37,11 @@ package struct StoreCore {
     private var opened: Int64
     private var headAt: Int64?
     private var headCount: UInt64 = 0
+    /// When a resume file was last written, and over how many events of the active segment.
+    private var resumeAt: Int64
+    private var resumeCount: UInt64 = 0
+    /// CRC-32C of the active segment's file so far.
+    private(set) var checksum: UInt32
     private var retryAt: Int64 = 0
     /// How much room the disk had when it was last looked at.
     package private(set) var space = SpaceStage.ample
@@ -58,10 +63,12 @@ package struct StoreCore {
         key = state.key
         logKey = state.logKey
         outer = state.outer
+        checksum = state.checksum
         durable = state.builder.nextSequence
         planned = durable
         let age = now.wall.nanoseconds.subtractingReportingOverflow(builder.header.created.nanoseconds)
         opened = now.monotonic - (age.overflow ? 0 : max(0, age.partialValue))
+        resumeAt = now.monotonic
     }
 
     /// The segment that takes events.
@@ -76,7 +83,7 @@ package struct StoreCore {
     package var deadline: Int64 {
         switch phase {
         case .suspended: retryAt
-        case .idle: min(headDue, builder.count > 0 ? opened + configuration.segmentAge : Int64.max)
+        case .idle: min(headDue, resumeDue, builder.count > 0 ? opened + configuration.segmentAge : Int64.max)
         default: Int64.max
         }
     }
@@ -84,6 +91,12 @@ package struct StoreCore {
     private var headDue: Int64 {
         guard let headAt else { return Int64.min }
         return headAt + (builder.count > headCount ? configuration.headInterval : configuration.headKeepalive)
+    }
+
+    /// Once the head names all events.
+    private var resumeDue: Int64 {
+        builder.count > resumeCount && builder.count == headCount
+            ? resumeAt + configuration.resumeInterval : Int64.max
     }
 
     package mutating func step(_ input: Input, now: Moment) -> [Action] {
@@ -132,11 +145,7 @@ package struct StoreCore {
     private mutating func shutdown(now: Moment) throws(FormatError) -> [Action] {
         var actions = configuration.sealsOnShutdown ? try rotate(.shutdown, now: now) : []
         actions.append(try headAction(now: now))
-        // Behind the head, which says that all that it knows of is durable.
-        if builder.count > 0, space == .ample, let resume = ResumeFile(builder, identities) {
-            actions.append(.hint(path: FileNames.resume, bytes: try resume.encoded(origin.origin, logKey)))
-        }
-        return actions
+        return try actions + resumeActions(now: now)
     }
 
     /// Runs a part of a step. What it throws has nothing to do with the disk: the writer itself is broken.
@@ -236,7 +245,7 @@ package struct StoreCore {
         var answer = AnswerBuilder(ticket: submission.ticket)
         stamps.removeAll(keepingCapacity: true)
         Stamps.append(received: received, uid: submission.uid, pid: submission.pid, to: &stamps)
-        var numbers = SegmentNumbers(batch)
+        var numbers = SegmentNumbers()
         try batch.withPieces { pieces throws(FormatError) in
             var tokenStart = 0
             // To ask the builder for them copies it.
@@ -260,7 +269,7 @@ package struct StoreCore {
                     actions += try rotate(.modules, now: now)
                     start = builder.fileSize
                     (sequence, segment) = (builder.nextSequence, builder.header.number)
-                    numbers = SegmentNumbers(batch)
+                    numbers = SegmentNumbers()
                 }
                 let facts = numbers.number(entry.facts, of: batch, in: &builder)
                 defer { sequence += 1 }
@@ -287,6 +296,7 @@ package struct StoreCore {
         try builder.closeBlock(durable: planned, to: &output)
         guard !output.isEmpty else { return }
         statistics.bytes += UInt64(output.count)
+        checksum = output.withBytes { Checksum.crc32c($0, continuing: checksum) }
         actions.append(.append(offset: start, bytes: output))
         actions.append(.sync)
         output.removeAll(keepingCapacity: true)
@@ -300,7 +310,18 @@ package struct StoreCore {
         if builder.count > 0, now.monotonic >= opened + configuration.segmentAge {
             return try rotate(.age, now: now)
         }
-        return now.monotonic >= headDue ? [try headAction(now: now)] : []
+        var actions = now.monotonic >= headDue ? [try headAction(now: now)] : []
+        if now.monotonic >= resumeDue { actions += try resumeActions(now: now) }
+        return actions
+    }
+
+    /// What lets the next start go on without reading the active segment. Behind the head: it must know of no events that
+    /// the head does not name.
+    private mutating func resumeActions(now: Moment) throws(FormatError) -> [Action] {
+        guard builder.count > resumeCount else { return [] }
+        (resumeAt, resumeCount) = (now.monotonic, builder.count)
+        guard space == .ample, let resume = ResumeFile(builder, identities, checksum: checksum) else { return [] }
+        return [.hint(path: FileNames.resume, bytes: try resume.encoded(origin.origin, logKey))]
     }
 
     private mutating func headAction(now: Moment) throws(FormatError) -> Action {
@@ -348,7 +369,8 @@ package struct StoreCore {
             header: header, lastReceived: builder.lastReceived, deflater: Deflater(configuration.compression))
         key = next
         opened = now.monotonic
-        planned = nextFirst
+        (planned, resumeCount) = (nextFirst, 0)
+        checksum = Checksum.crc32c(header.encoded())
         statistics.seals += 1
         actions.append(.forget(path: FileNames.resume))
         actions.append(try headAction(now: now))
@@ -376,15 +398,19 @@ package struct LogState {
     package var key: SignerKey
     package var logKey: SignerKey
     package var outer: MerkleTree
+    /// CRC-32C of the active segment's file.
+    package var checksum: UInt32
 
     package init(
-        origin: OriginStatement, builder: SegmentBuilder, key: SignerKey, logKey: SignerKey, outer: MerkleTree
+        origin: OriginStatement, builder: SegmentBuilder, key: SignerKey, logKey: SignerKey, outer: MerkleTree,
+        checksum: UInt32
     ) {
         self.origin = origin
         self.builder = builder
         self.key = key
         self.logKey = logKey
         self.outer = outer
+        self.checksum = checksum
     }
 }
 

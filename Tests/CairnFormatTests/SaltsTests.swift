@@ -56,7 +56,7 @@ import Testing
         let salt = [UInt8](1...16)
         for count in 0..<300 {
             let line = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-            let leaf = salt.withUnsafeBytes { salt in line.exactly { leafHash(salt: salt, line: $0) } }
+            let leaf = salt.withUnsafeBytes { salt in line.exactly { Digest.leaf(salt: salt, line: $0) } }
             check(leaf == Digest(SHA256.hash(data: [0x00] + salt + line)))
         }
     }

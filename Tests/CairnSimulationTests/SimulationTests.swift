@@ -83,14 +83,14 @@ struct SimulationTests {
     @Test(arguments: Defect.allCases)
     func aBrokenWriterIsFound(defect: Defect) throws {
         var found: SimulationFailure?
-        for seed in UInt64(1)...40 where found == nil {
+        for seed in UInt64(1)...200 where found == nil {
             do throws(SimulationFailure) {
                 _ = try RandomSimulation.run(seed: seed, defect: defect, crashesOnly: true)
             } catch {
                 found = error
             }
         }
-        let failure = try #require(found, "\(defect) was not found in 40 lives")
+        let failure = try #require(found, "\(defect) was not found in 200 lives")
         #expect(failure.place.hasPrefix("seed "))
         #expect(!failure.calls.isEmpty)
         // The same seed without the defect is well, so it is the defect that was found.

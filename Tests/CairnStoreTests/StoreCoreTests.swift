@@ -21,7 +21,7 @@ struct StoreCoreTests {
             saltKey: [UInt8](repeating: 3, count: 32), origin: origin.origin, key: genesis.verifier)
         let builder = SegmentBuilder(header: header, lastReceived: .distantPast, deflater: try Deflater(.isal))
         return StoreCore(
-            LogState(origin: origin, builder: builder, key: genesis, logKey: logKey, outer: MerkleTree()),
+            LogState(origin: origin, builder: builder, key: genesis, logKey: logKey, outer: MerkleTree(), checksum: 0),
             configuration: configuration,
             identities: IdentityWindow(limit: identities.limit, age: identities.age), entropy: entropy,
             now: Fixture.now)
@@ -207,7 +207,7 @@ struct StoreCoreTests {
         var salts = Salts(saltKey: [UInt8](repeating: 3, count: 32))
         let expected = try Self.lines(in: actions).enumerated().compactMap { index, line in
             Array(line.utf8).withUnsafeBytes { bytes in
-                salts.withSalt(of: UInt64(index)) { salt in salt.map { leafHash(salt: $0, line: bytes) } }
+                salts.withSalt(of: UInt64(index)) { salt in salt.map { Digest.leaf(salt: $0, line: bytes) } }
             }
         }
         #expect(
@@ -345,7 +345,7 @@ struct StoreCoreTests {
         _ = Self.submit(&core, [try Fixture.submission([Fixture.line("a1")])], now: Self.moment(after: 0))
         #expect(core.deadline == Fixture.now.monotonic + 61 * Time.perSecond)
         #expect(tick(60.5) == [])
-        #expect(tick(61) == ["replace head"])
+        #expect(tick(61) == ["replace head", "hint resume"])
         #expect(tick(62) == [], "it names the event already")
     }
 

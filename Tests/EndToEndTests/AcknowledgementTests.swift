@@ -109,7 +109,7 @@ extension EndToEnd {
                     for (index, leaf) in (run.leaves ?? []).enumerated() {
                         let line = stored[Int(run.first_seq) + index]
                         let expected = salts.withSalt(of: line.sequence) { salt in
-                            salt.map { salt in line.text.withUnsafeBytes { leafHash(salt: salt, line: $0) } }
+                            salt.map { salt in line.text.withUnsafeBytes { Digest.leaf(salt: salt, line: $0) } }
                         }
                         #expect(leaf == expected.map(Base64.encode))
                         count += 1

@@ -47,8 +47,8 @@ final class SpanPipeline<Work: SpanWork> {
             state.waiting.append((number, place))
             return state.waiting.count
         }
-        // The owner takes one itself. Starting a thread costs as much as reading a small span.
-        if backlog > 2, threads.count < threadLimit { startThread() }
+        // The owner takes some itself. Starting a thread costs as much as reading two spans.
+        if backlog > 4, threads.count < threadLimit { startThread() }
     }
 
     /// What came of the span that was submitted first of those that were not taken.

@@ -260,7 +260,7 @@ final class SealedLogFixture {
             let now = block.firstSequence == last.firstSequence ? forged(lines) : lines
             for line in now.split(separator: "\n") {
                 let leaf = salts.withSalt(of: first + tree.count) { salt in
-                    salt.map { salt in Array(line.utf8).withUnsafeBytes { leafHash(salt: salt, line: $0) } }
+                    salt.map { salt in Array(line.utf8).withUnsafeBytes { Digest.leaf(salt: salt, line: $0) } }
                 }
                 tree.append(try #require(leaf))
             }
