@@ -5,7 +5,8 @@
 
 (after: swift build -c release, and in Benchmarks: swift build -c release --product cairn-load). Segments are made small
 so that there are many; the active one has the size at which a segment is sealed by default. The second kind of start is
-after SIGKILL.
+after SIGKILL, with the resume file that the writer had left before; the third without one, so that the active segment is
+read.
 """
 import argparse
 import signal
@@ -36,15 +37,22 @@ def daemon(place, *options):
             client.close()
 
 
-def starts(place, runs, end):
+def starts(place, runs, end, has_resume_file=True):
     times = []
     for _ in range(runs):
         Path(f"{place}/socket").unlink(missing_ok=True)
+        if not has_resume_file:
+            Path(f"{place}/log/resume").unlink(missing_ok=True)
         process, seconds = daemon(place)
         times.append(seconds * 1000)
         process.send_signal(end)
         process.wait()
     return f"median {statistics.median(times):.0f} ms, best {min(times):.0f} ms"
+
+
+def print_starts(title, place, runs):
+    print(f"{title}: {starts(place, runs, signal.SIGTERM)}; after SIGKILL {starts(place, runs, signal.SIGKILL)}; "
+          f"without a resume file {starts(place, runs, signal.SIGKILL, False)}", flush=True)
 
 
 def main():
@@ -60,16 +68,14 @@ def main():
         process.terminate()
         process.wait()
         seals = len(list(segments.glob("*.seal")))
-        print(f"{seals:,} sealed segments, a small active one: {starts(place, options.runs, signal.SIGTERM)}; "
-              f"after SIGKILL {starts(place, options.runs, signal.SIGKILL)}")
+        print_starts(f"{seals:,} sealed segments, a small active one", place, options.runs)
         process, _ = daemon(place)
         while max(file.stat().st_size for file in segments.glob("*.ndjson.gz")) < 60 << 20:
             load(f"{place}/socket", 100_000)
         process.terminate()
         process.wait()
         size = max(file.stat().st_size for file in segments.glob("*.ndjson.gz"))
-        print(f"with an active one of {size >> 20} MiB: {starts(place, options.runs, signal.SIGTERM)}; "
-              f"after SIGKILL {starts(place, options.runs, signal.SIGKILL)}")
+        print_starts(f"with an active one of {size >> 20} MiB", place, options.runs)
 
 
 if __name__ == "__main__":

@@ -12,30 +12,23 @@ package struct SegmentNumbers {
     /// The classes are other ones from now on; the modules stay.
     package mutating func forgetClasses() { classes.removeAll(keepingCapacity: true) }
 
-    /// The same facts with the segment's numbers; it has room for the module.
-    ///
-    /// - Parameter batch: its tables are those that `facts` has numbers of. They are looked into here, as handing them
-    ///   over would copy them for every event.
-    package mutating func number(
-        _ facts: EventFacts, of batch: EventBatch, in builder: inout SegmentBuilder
-    ) -> EventFacts {
-        var own = facts
+    /// The same facts with the segment's numbers; nil where these were not looked up yet.
+    package func numbered(_ facts: EventFacts) -> EventFacts? {
         let (module, retentionClass) = (Int(facts.module), Int(facts.retentionClass))
-        while modules.count <= module { modules.append(nil) }
-        while classes.count <= retentionClass { classes.append(nil) }
-        if let module = modules[module], let retentionClass = classes[retentionClass] {
-            (own.module, own.retentionClass) = (module, retentionClass)
-        } else {
-            own = builder.numbered(facts, batch.modules, batch.classes)
-            (modules[module], classes[retentionClass]) = (own.module, own.retentionClass)
-        }
+        guard module < modules.count, retentionClass < classes.count, let ownModule = modules[module],
+            let ownClass = classes[retentionClass]
+        else { return nil }
+        var own = facts
+        (own.module, own.retentionClass) = (ownModule, ownClass)
         return own
     }
 
-    /// The same for facts that `reader` has read.
-    package mutating func number(
-        _ facts: EventFacts, of reader: StoredEventReader, in builder: inout SegmentBuilder
-    ) -> EventFacts {
-        number(facts, of: reader.batch, in: &builder)
+    /// Remembers what `facts` are with the segment's numbers.
+    package mutating func learn(_ facts: EventFacts, _ own: EventFacts) -> EventFacts {
+        let (module, retentionClass) = (Int(facts.module), Int(facts.retentionClass))
+        while modules.count <= module { modules.append(nil) }
+        while classes.count <= retentionClass { classes.append(nil) }
+        (modules[module], classes[retentionClass]) = (own.module, own.retentionClass)
+        return own
     }
 }

@@ -24,32 +24,70 @@ package struct Stamps: Sendable, Equatable {
 
     /// Reads the stamps of a stored line; nothing but their one form is accepted.
     package init(line: UnsafeRawBufferPointer) throws(FormatError) {
+        var none = Common()
+        try self.init(line: line, common: &none)
+    }
+
+    /// What the stamps of all lines have in common that came together: everything but the number.
+    struct Common {
+        /// From the comma behind the number to the one behind `_pid`; empty before the first line.
+        fileprivate var text: [UInt8] = []
+        fileprivate var (received, uid, pid) = (Time.distantPast, UInt32(0), Int32(0))
+
+        fileprivate init(_ scan: inout StampScanner) throws(FormatError) {
+            let start = scan.index
+            try scan.expect(",\"_received\":\"")
+            received = try scan.time()
+            try scan.expect("\",\"_uid\":")
+            let uid = try scan.number()
+            try scan.expect(",\"_pid\":")
+            let pid = try scan.number()
+            try scan.expect(",")
+            guard let uid = UInt32(exactly: uid), let pid = Int32(exactly: pid) else {
+                throw FormatError(.malformed, "a stamp is out of its range")
+            }
+            (self.uid, self.pid) = (uid, pid)
+            text = scan.bytes(from: start)
+        }
+
+        init() {}
+    }
+
+    /// The same.
+    ///
+    /// - Parameter common: that of the line before, which most often is that of this line as well; then it is not read
+    ///   once more.
+    init(line: UnsafeRawBufferPointer, common: inout Common) throws(FormatError) {
         var scan = StampScanner(line)
         scan.skipBlanks()
         try scan.expect("{\"_seq\":")
         sequence = try scan.number()
-        try scan.expect(",\"_received\":\"")
-        received = try scan.time()
-        try scan.expect("\",\"_uid\":")
-        let uid = try scan.number()
-        try scan.expect(",\"_pid\":")
-        let pid = try scan.number()
-        try scan.expect(",")
+        if common.text.isEmpty || !scan.skip(common.text) { common = try Common(&scan) }
+        (received, uid, pid) = (common.received, common.uid, common.pid)
         isOwn = scan.skip(Stamps.own)
-        guard let uid = UInt32(exactly: uid), let pid = Int32(exactly: pid), sequence < Limits.sequence else {
-            throw FormatError(.malformed, "a stamp is out of its range")
-        }
-        self.uid = uid
-        self.pid = pid
+        guard sequence < Limits.sequence else { throw FormatError(.malformed, "a stamp is out of its range") }
     }
 }
 
 /// Reads the forms that the daemon writes, and no others.
 struct StampScanner {
     private let line: UnsafeRawBufferPointer
-    private var index = 0
+    private(set) var index = 0
 
     init(_ line: UnsafeRawBufferPointer) { self.line = line }
+
+    /// What was read since `start`, once more.
+    func bytes(from start: Int) -> [UInt8] { Array(line[start..<index]) }
+
+    /// The same of bytes.
+    mutating func skip(_ text: [UInt8]) -> Bool {
+        let end = index + text.count
+        guard end <= line.count, let base = line.baseAddress,
+            text.withUnsafeBytes({ $0.baseAddress.map { equal($0, base + index, text.count) } ?? true })
+        else { return false }
+        index = end
+        return true
+    }
 
     mutating func skipBlanks() {
         while index < line.count, isBlank(line[index]) { index += 1 }
@@ -125,7 +163,8 @@ struct StampScanner {
 package final class StoredEventReader {
     private let parser: JSONParser
     private let names = EventNames()
-    private(set) var batch = EventBatch()
+    private var batch = EventBatch()
+    private var common = Stamps.Common()
 
     package init() throws(FormatError) { parser = try JSONParser() }
 
@@ -156,7 +195,7 @@ package final class StoredEventReader {
 
     /// Reads one line without its LF; `JSONParser.padding` readable bytes stand behind it. Its tokens are appended.
     package func read(_ line: UnsafeRawBufferPointer, tokens: inout [UInt64]) throws(FormatError) -> Event {
-        let stamps = try Stamps(line: line)
+        let stamps = try Stamps(line: line, common: &common)
         do throws(Rejection) {
             let tape = try parser.parse(line)
             guard tape.kind(1) == .object else { throw Rejection(.notAnObject, "not an object") }

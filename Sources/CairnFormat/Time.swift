@@ -59,6 +59,10 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
     /// be `z`, a second of 60 is the first of the next minute, digits after the ninth are ignored.
     package init?(rfc3339 text: UnsafeRawBufferPointer) {
         guard text.count >= 20 else { return nil }
+        // Date, hour and minute at once: where they are not digits there is a character that is looked at below.
+        let digits = text.loadUnaligned(as: SIMD16<UInt8>.self) &- SIMD16(repeating: UInt8(ascii: "0"))
+        guard all(digits .<= Time.greatestDigits) else { return nil }
+        func pair(_ index: Int) -> Int64 { Int64(digits[index]) * 10 + Int64(digits[index + 1]) }
         func number(_ start: Int, _ count: Int) -> Int64? {
             var value: Int64 = 0
             for index in start..<(start + count) {
@@ -69,10 +73,9 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
             return value
         }
         func stands(_ character: UInt8, at index: Int) -> Bool { text[index] == character }
-        guard let year = number(0, 4), stands(UInt8(ascii: "-"), at: 4), let month = number(5, 2),
-            stands(UInt8(ascii: "-"), at: 7), let day = number(8, 2),
-            text[10] | 0x20 == UInt8(ascii: "t") || text[10] == UInt8(ascii: " "),
-            let hour = number(11, 2), stands(UInt8(ascii: ":"), at: 13), let minute = number(14, 2),
+        let (year, month, day, hour, minute) = (pair(0) * 100 + pair(2), pair(5), pair(8), pair(11), pair(14))
+        guard stands(UInt8(ascii: "-"), at: 4), stands(UInt8(ascii: "-"), at: 7),
+            text[10] | 0x20 == UInt8(ascii: "t") || text[10] == UInt8(ascii: " "), stands(UInt8(ascii: ":"), at: 13),
             stands(UInt8(ascii: ":"), at: 16), let second = number(17, 2),
             (1...12).contains(month), day >= 1, day <= daysIn(month: month, year: year),
             hour < 24, minute < 60, second <= 60
@@ -81,14 +84,13 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
         var fraction: Int64 = 0
         if stands(UInt8(ascii: "."), at: index) {
             index += 1
-            var scale = Time.perSecond / 10
             let first = index
             while index < text.count, text[index] &- UInt8(ascii: "0") < 10 {
-                fraction += Int64(text[index] - UInt8(ascii: "0")) * scale
-                scale /= 10
+                if index < first + 9 { fraction = fraction * 10 + Int64(text[index] - UInt8(ascii: "0")) }
                 index += 1
             }
             guard index > first else { return nil }
+            for _ in min(index - first, 9)..<9 { fraction *= 10 }
         }
         guard index < text.count else { return nil }
         var offset: Int64 = 0
@@ -113,6 +115,10 @@ public struct Time: Sendable, Hashable, Comparable, CustomStringConvertible {
         guard !tooBig, !tooFar else { return nil }
         nanoseconds = sum
     }
+
+    /// Of `YYYY-MM-DDTHH:MM`, less the character 0; 255 where no digit stands.
+    private static let greatestDigits = SIMD16<UInt8>(
+        9, 9, 9, 9, 255, 9, 9, 255, 9, 9, 255, 9, 9, 255, 9, 9)
 
     /// The same from a String.
     public init?(rfc3339 text: String) {

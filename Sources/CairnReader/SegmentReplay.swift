@@ -146,7 +146,9 @@ package struct SegmentReplay {
         }
         lastReceived = event.stamps.received
         if firstReceived == nil { firstReceived = lastReceived }
-        let facts = numbers.number(event.facts, of: parser, in: &builder)
+        let facts =
+            numbers.numbered(event.facts)
+            ?? numbers.learn(event.facts, builder.numbered(event.facts, parser.modules, parser.classes))
         restored.append(
             SegmentBuilder.RestoredEvent(
                 range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))

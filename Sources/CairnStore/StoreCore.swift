@@ -271,7 +271,9 @@ package struct StoreCore {
                     (sequence, segment) = (builder.nextSequence, builder.header.number)
                     numbers = SegmentNumbers()
                 }
-                let facts = numbers.number(entry.facts, of: batch, in: &builder)
+                let facts =
+                    numbers.numbered(entry.facts)
+                    ?? numbers.learn(entry.facts, builder.numbered(entry.facts, batch.modules, batch.classes))
                 defer { sequence += 1 }
                 let leaf = try builder.append(
                     line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),

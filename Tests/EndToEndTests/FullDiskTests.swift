@@ -234,7 +234,7 @@ extension EndToEnd {
             try write(12).stop()
             var ready = 0
             for round in 0..<12 {
-                ready += try startsOnFullDisk(place, pages: 2 * round) ? 1 : 0
+                ready += try startsOnFullDisk(place, pages: round / 3) ? 1 : 0
                 if round.isMultiple(of: 2) { try write(1).stop() } else { try write(1).killNow() }
                 try place.stored.expectVerified()
             }
