@@ -13,7 +13,7 @@ package enum Action: Sendable, Equatable {
     case replace(path: String, bytes: [UInt8], isSecret: Bool)
     /// A secret file is replaced, if that is possible, and not durably: without it a start only takes longer.
     case hint(path: String, bytes: [UInt8])
-    /// A file that only helps is not there any more, if it was.
+    /// A file that only helps, and what is left of one that was being written, is removed, if that is possible.
     case forget(path: String)
     /// `keys/epoch.next` takes the place of `keys/epoch`, durably: the old key is gone.
     case evolveKey

@@ -40,7 +40,8 @@ package struct ActionPerformer: ActionPerforming {
         case .hint(let path, let bytes):
             try? files.replaceLoosely(path, with: bytes, mode: 0o600)
         case .forget(let path):
-            if try files.status(path) != nil { try files.remove(path) }
+            // One that stays is not believed, and the next start tries again.
+            for path in [path, path + ".tmp"] { try? files.remove(path) }
         case .evolveKey:
             // An attempt before this one may have got so far already; whether it is durable is not known then.
             if try files.status(FileNames.nextEpochKey) != nil {

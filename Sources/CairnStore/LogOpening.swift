@@ -45,19 +45,14 @@ package struct LogOpening {
         let segments = try scanning { () throws(ReadError) in try directory.segments() }
         let chain = try SealChain(directory, segments)
         var opening = self
-        opening.resume = try resumeFile(chain)
+        opening.resume = resumeFile(chain)
         return try opening.goOn(behind: chain, segments)
     }
 
     /// The resume file, if it is of the segment behind the last seal and knows as many keys as are wanted now.
-    private func resumeFile(_ chain: SealChain) throws(StoreError) -> ResumeFile? {
-        // One that is too long is none of ours.
-        guard let size = try storing({ () throws(IOFailure) in try files.status(FileNames.resume)?.size }),
-            size <= UInt64(ResumeFile.sizeLimit)
-        else { return nil }
-        let bytes = try storing { () throws(IOFailure) in
-            try files.contents(FileNames.resume, limit: ResumeFile.sizeLimit)
-        }
+    private func resumeFile(_ chain: SealChain) -> ResumeFile? {
+        // What cannot be read, or is too long, helps as little as none.
+        let bytes = try? files.contents(FileNames.resume, limit: ResumeFile.sizeLimit)
         guard let file = bytes.flatMap({ try? ResumeFile($0, chain.origin) }), file.segment == chain.number,
             file.limit >= configuration.identities, file.age >= configuration.identityAge
         else { return nil }
@@ -70,6 +65,13 @@ package struct LogOpening {
         var chain = sealed
         if let point = try resumePoint(chain, segments) { chain.resume(at: point) }
         let newest = try newestSegment(chain, segments)
+        var opening = self
+        // What does not agree with the segment says nothing about keys either.
+        if !newest.isResumed { opening.resume = nil }
+        return try opening.goOn(with: newest, behind: chain)
+    }
+
+    private func goOn(with newest: Newest, behind chain: SealChain) throws(StoreError) -> Opened {
         let (key, keyFile) = try epochKey(chain)
         let findings = RecoveryFindings(
             newest: newest.finding, key: keyFile, headPromisesEvents: newest.reached > chain.nextFirst,
@@ -102,6 +104,8 @@ package struct LogOpening {
         /// Up to the last good member.
         var replay: SegmentReplay?
         var identities: [IdentityWindow.Entry] = []
+        /// Whether `replay` began behind the events that the resume file knows.
+        var isResumed = false
         /// Whether the head names all of its events.
         var isNamedByHead = false
         /// The number behind the last event that the signed head names, or of which an unreadable file has a trace.
@@ -236,6 +240,7 @@ package struct LogOpening {
         if hasFooter, !failed, case .torn = tail { tail = .footer }
         newest.replay = replay
         newest.finding = .open(tail)
+        newest.isResumed = isResumed
         newest.isNamedByHead = head?.endSequence == replay.builder.nextSequence
         return true
     }
@@ -361,7 +366,9 @@ package struct LogOpening {
         var builder = replay.builder
         builder.use(try formatting { () throws(FormatError) in try Deflater(configuration.compression) })
         builder.keepReceiving(from: chain.lastReceived)
-        let checksum = try checksum(of: replay.reader.file, replay.goodOffset) ?? 0
+        guard let checksum = try checksum(of: replay.reader.file, replay.goodOffset) else {
+            throw StoreError(.io, "\(newest.path) became shorter while it was read")
+        }
         return try finish(
             try state(chain, key, builder, checksum: checksum), chain, performer, identities: newest.identities,
             events: events)

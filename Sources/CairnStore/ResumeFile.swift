@@ -19,15 +19,15 @@ struct ResumeFile {
     var identities: [IdentityWindow.Entry]
 
     private static let entrySize = 32
-    /// Bytes of a file at most: eight million keys, or the index of a segment of gigabytes. A state that needs more is
-    /// read from the log.
+    /// Bytes of a file at most, half of them for keys: four million of them, or the index of a segment of a gigabyte. A
+    /// state that needs more is read from the log.
     static let sizeLimit = 256 << 20
 
     /// Nil if there is more to be known than goes into a file.
     init?(_ builder: SegmentBuilder, _ window: IdentityWindow, checksum: UInt32) {
         identities = window.remembered(since: builder.header.firstSequence)
-        guard identities.count * ResumeFile.entrySize < ResumeFile.sizeLimit / 2, let snapshot = builder.snapshot(),
-            snapshot.count < ResumeFile.sizeLimit / 2
+        let room = (ResumeFile.sizeLimit - Limits.note) / 2
+        guard identities.count * ResumeFile.entrySize < room, let snapshot = builder.snapshot(), snapshot.count < room
         else { return nil }
         segment = builder.header.number
         endSequence = builder.nextSequence
