@@ -30,12 +30,20 @@ extension SegmentBuilder {
         }
     }
 
+    private func count(_ reader: inout ByteReader, atMost limit: Int) throws(FormatError) -> Int {
+        let count = try Int(reader.integer(UInt32.self))
+        guard count <= limit else {
+            throw FormatError(.malformed, "the snapshot counts \(count), and at most \(limit)")
+        }
+        return count
+    }
+
     private mutating func take(_ reader: inout ByteReader) throws(FormatError) {
         let tree = try MerkleTree(&reader)
         var moduleCounts: [UInt64] = []
-        for _ in 0..<(try reader.integer(UInt32.self)) { try moduleCounts.append(reader.integer()) }
+        for _ in 0..<(try count(&reader, atMost: Limits.modules)) { try moduleCounts.append(reader.integer()) }
         var classes = NameTable()
-        for number in 0..<(try reader.integer(UInt32.self)) {
+        for number in 0..<(try count(&reader, atMost: Limits.classes)) {
             guard try classes.insert(reader.slice(Int(reader.integer(UInt16.self)))) == number else {
                 throw FormatError(.malformed, "a retention class stands twice in the snapshot")
             }

@@ -59,7 +59,8 @@ package struct SegmentBuilder {
         (self.index, self.tree, self.moduleCounts, self.classes) = (index, tree, moduleCounts, classes)
         (count, modules) = (tree.count, file.modules)
         for span in file.spans {
-            fileSize = span.offset + span.length
+            // Whether there is such an offset shows when the file is read up to it.
+            fileSize = span.offset &+ span.length
             leastTime = min(leastTime, span.leastTime)
             greatestTime = max(greatestTime, span.greatestTime)
             if firstReceived == nil { firstReceived = span.firstReceived }

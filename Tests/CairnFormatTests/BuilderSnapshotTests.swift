@@ -52,6 +52,14 @@ import Testing
             changed[index] ^= 0x80
             _ = try? SegmentBuilder(header: header, snapshot: changed)
         }
+        // More classes than there can be.
+        let tree = 8 + 32 * segment.builder.count.nonzeroBitCount
+        let classes = tree + 4 + 8 * segment.builder.modules.count
+        for offset in [tree, classes] {
+            var changed = snapshot
+            changed.replaceSubrange(offset..<(offset + 4), with: [0xFF, 0xFF, 0xFF, 0x7F])
+            #expect(throws: FormatError.self) { try SegmentBuilder(header: header, snapshot: changed) }
+        }
         #expect(throws: FormatError.self) {
             try SegmentBuilder(header: try Fixture.header(number: 5, first: 2000), snapshot: snapshot)
         }
