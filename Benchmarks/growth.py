@@ -16,27 +16,22 @@ import tempfile
 import time
 from pathlib import Path
 
-from ingest import BINARIES, load, wait_for
+from ingest import BINARIES, load
+from start import daemon
 
 CAIRN = str(BINARIES / "cairn")
 
 
 def start(place):
     """A daemon that listens, and the milliseconds that this took."""
-    path = f"{place}/socket"
-    Path(path).unlink(missing_ok=True)
-    began = time.perf_counter()
-    daemon = subprocess.Popen([BINARIES / "cairnd", "-D", f"{place}/log", "--socket", path], stderr=subprocess.DEVNULL)
-    while not os.path.exists(path):
-        if daemon.poll() is not None:
-            raise SystemExit("the daemon ended")
-        time.sleep(0.001)
-    return daemon, (time.perf_counter() - began) * 1000
+    Path(f"{place}/socket").unlink(missing_ok=True)
+    process, seconds = daemon(place)
+    return process, seconds * 1000
 
 
-def stop(daemon, end=signal.SIGTERM):
-    daemon.send_signal(end)
-    daemon.wait()
+def stop(process, end=signal.SIGTERM):
+    process.send_signal(end)
+    process.wait()
 
 
 def best(*command):
@@ -57,17 +52,16 @@ def memory(pid):
 
 
 def measure(place, total):
-    daemon, _ = start(place)
-    wait_for(f"{place}/socket", daemon)
+    process, _ = start(place)
     log = ["-D", f"{place}/log"]
     present = json.loads(subprocess.run([CAIRN, "status", *log, "--json"], check=True, stdout=subprocess.PIPE).stdout)
     figures = load(f"{place}/socket", total - present.get("last_seq", -1) - 1)
-    row = {"events/s": figures["events_per_second"], "MiB at most": memory(daemon.pid),
-           "files": len(os.listdir(f"/proc/{daemon.pid}/fd"))}
-    stop(daemon, signal.SIGKILL)
-    daemon, row["start after a crash, ms"] = start(place)
-    stop(daemon)
-    daemon, row["start, ms"] = start(place)
+    row = {"events/s": figures["events_per_second"], "MiB at most": memory(process.pid),
+           "files": len(os.listdir(f"/proc/{process.pid}/fd"))}
+    stop(process, signal.SIGKILL)
+    process, row["start after a crash, ms"] = start(place)
+    stop(process)
+    process, row["start, ms"] = start(place)
     subprocess.run([CAIRN, "rotate", *log], check=True, stdout=subprocess.DEVNULL)
     row["segments"] = len(list(Path(f"{place}/log/segments").glob("*.seal")))
     row["bytes/event"] = size(place, ".ndjson.gz") / total
@@ -76,7 +70,7 @@ def measure(place, total):
     row["newest 50, ms"] = best(CAIRN, "query", *log, "-o", "json", "-r", "-n", "50", "module=scanning", "status=failed")
     row["one event, ms"] = best(CAIRN, "show", *log, str(total // 2))
     row["proof, ms"] = best(CAIRN, "prove", *log, str(total // 4), "-o", "-")
-    stop(daemon)
+    stop(process)
     return row
 
 

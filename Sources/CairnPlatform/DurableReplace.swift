@@ -18,13 +18,18 @@ extension FileSystem {
     ///
     /// After a failure up to the rename the old file stands and the `.tmp` is gone, as far as it can be removed. After
     /// a failure of the last step the new file stands, but a crash may bring back the old one.
-    package func replace(_ path: String, with bytes: [UInt8], mode: UInt32) throws(IOFailure) {
+    ///
+    /// - Parameter isDurable: false for files that nobody needs. Nothing is synced then: every process finds the old bytes
+    ///   or the new ones, but after a crash of the machine there may be either, any part of the new, or nothing.
+    package func replace(
+        _ path: String, with bytes: [UInt8], mode: UInt32, isDurable: Bool = true
+    ) throws(IOFailure) {
         let temporary = path + ".tmp"
         try removeLeftover(temporary)
         let file = try create(temporary, mode: mode)
         do throws(IOFailure) {
             try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try file.append(buffer) }
-            try file.sync()
+            if isDurable { try file.sync() }
             try file.close()
             try rename(temporary, to: path)
         } catch {
@@ -33,24 +38,7 @@ extension FileSystem {
             try? remove(temporary)
             throw error
         }
-        try syncDirectory(parentDirectory(of: path))
-    }
-
-    /// Replaces a file, or makes it, so that every process finds the old bytes or the new ones, whole. After a crash of
-    /// the machine there may be either, any part of the new, or nothing: it is for files that nobody needs.
-    package func replaceLoosely(_ path: String, with bytes: [UInt8], mode: UInt32) throws(IOFailure) {
-        let temporary = path + ".tmp"
-        try removeLeftover(temporary)
-        let file = try create(temporary, mode: mode)
-        do throws(IOFailure) {
-            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try file.append(buffer) }
-            try file.close()
-            try rename(temporary, to: path)
-        } catch {
-            try? file.close()
-            try? remove(temporary)
-            throw error
-        }
+        if isDurable { try syncDirectory(parentDirectory(of: path)) }
     }
 
     /// Removes a file that is nearly never there.

@@ -38,7 +38,7 @@ package struct ActionPerformer: ActionPerforming {
         case .replace(let path, let bytes, let isSecret):
             try files.replace(path, with: bytes, mode: isSecret ? 0o600 : 0o640)
         case .hint(let path, let bytes):
-            try? files.replaceLoosely(path, with: bytes, mode: 0o600)
+            try? files.replace(path, with: bytes, mode: 0o600, isDurable: false)
         case .forget(let path):
             // One that stays is not believed, and the next start tries again.
             for path in [path, path + ".tmp"] { try? files.remove(path) }

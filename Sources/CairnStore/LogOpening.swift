@@ -67,7 +67,7 @@ package struct LogOpening {
         let newest = try newestSegment(chain, segments)
         var opening = self
         // What does not agree with the segment says nothing about keys either.
-        if !newest.isResumed { opening.resume = nil }
+        if newest.known == nil { opening.resume = nil }
         return try opening.goOn(with: newest, behind: chain)
     }
 
@@ -104,8 +104,9 @@ package struct LogOpening {
         /// Up to the last good member.
         var replay: SegmentReplay?
         var identities: [IdentityWindow.Entry] = []
-        /// Whether `replay` began behind the events that the resume file knows.
-        var isResumed = false
+        /// Bytes at the beginning of the file that the resume file vouches for, and their CRC-32C; `replay` began behind
+        /// them.
+        var known: (size: UInt64, checksum: UInt32)?
         /// Whether the head names all of its events.
         var isNamedByHead = false
         /// The number behind the last event that the signed head names, or of which an unreadable file has a trace.
@@ -141,17 +142,21 @@ package struct LogOpening {
             newest.finding = .stray
             return newest
         }
-        if let head, let resumed = try resumed(path, head), try readTail(resumed, head, isResumed: true, &newest) {
-            return newest
+        if let head, let resume, let resumed = try resumed(path, resume, head) {
+            newest.known = (resumed.goodOffset, resume.checksum)
+            if try readTail(resumed, head, &newest) { return newest }
+            newest.known = nil
         }
-        _ = try readTail(replay, head, isResumed: false, &newest)
+        _ = try readTail(replay, head, &newest)
         return newest
     }
 
     /// Behind the events of the newest segment that the resume file knows, if the head knows them, too, and the file is
     /// still the one that held them.
-    private func resumed(_ path: String, _ head: Head) throws(StoreError) -> SegmentReplay? {
-        guard let resume, resume.endSequence <= head.endSequence else { return nil }
+    private func resumed(
+        _ path: String, _ resume: ResumeFile, _ head: Head
+    ) throws(StoreError) -> SegmentReplay? {
+        guard resume.endSequence <= head.endSequence else { return nil }
         var replay: SegmentReplay
         do throws(ReadError) {
             replay = try SegmentReplay(files, path: path)
@@ -161,18 +166,22 @@ package struct LogOpening {
         }
         guard let builder = try? SegmentBuilder(header: replay.reader.header, snapshot: resume.snapshot),
             builder.nextSequence == resume.endSequence,
-            try checksum(of: replay.reader.file, builder.fileSize) == resume.checksum
+            try checksum(of: replay.reader.file, to: builder.fileSize) == resume.checksum
         else { return nil }
         replay.resume(with: builder)
         return replay
     }
 
     /// CRC-32C of the first `end` bytes; nil if there are fewer.
-    private func checksum(of file: any ReadableFile, _ end: UInt64) throws(StoreError) -> UInt32? {
+    ///
+    /// - Parameter known: that of the first so many.
+    private func checksum(
+        of file: any ReadableFile, to end: UInt64, known: (size: UInt64, checksum: UInt32)? = nil
+    ) throws(StoreError) -> UInt32? {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
         defer { buffer.deallocate() }
         return try storing { () throws(IOFailure) in
-            var (offset, value) = (UInt64(0), UInt32(0))
+            var (offset, value) = known ?? (0, 0)
             while offset < end {
                 let wanted = Int(min(UInt64(buffer.count), end - offset))
                 let count = try file.read(at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]))
@@ -189,9 +198,10 @@ package struct LogOpening {
     /// - Returns: whether that can be relied on. Where something is not good behind events that were passed over, all of
     ///   them are to be read.
     private func readTail(
-        _ start: SegmentReplay, _ head: Head?, isResumed: Bool, _ newest: inout Newest
+        _ start: SegmentReplay, _ head: Head?, _ newest: inout Newest
     ) throws(StoreError) -> Bool {
         var replay = start
+        let isResumed = newest.known != nil
         newest.identities = isResumed ? resume?.identities ?? [] : []
         if let head { replay.watchRoot(at: head.count) }
         var good = replay.goodOffset
@@ -240,7 +250,6 @@ package struct LogOpening {
         if hasFooter, !failed, case .torn = tail { tail = .footer }
         newest.replay = replay
         newest.finding = .open(tail)
-        newest.isResumed = isResumed
         newest.isNamedByHead = head?.endSequence == replay.builder.nextSequence
         return true
     }
@@ -366,7 +375,7 @@ package struct LogOpening {
         var builder = replay.builder
         builder.use(try formatting { () throws(FormatError) in try Deflater(configuration.compression) })
         builder.keepReceiving(from: chain.lastReceived)
-        guard let checksum = try checksum(of: replay.reader.file, replay.goodOffset) else {
+        guard let checksum = try checksum(of: replay.reader.file, to: replay.goodOffset, known: newest.known) else {
             throw StoreError(.io, "\(newest.path) became shorter while it was read")
         }
         return try finish(

@@ -1,8 +1,8 @@
 import CairnFormat
 
-/// What a writer that stops leaves for the next one, so that it need not read the active segment and the newest
-/// idempotency keys again. A hint on the way to the same state: without it, or where anything does not agree with it, all
-/// is read. Format.md, "Resume file".
+/// What a writer leaves for the next one, every ten seconds while events come and when it stops, so that the active segment
+/// and its idempotency keys need not be read again. A hint on the way to the same state: without it, or where anything does
+/// not agree with it, all is read. Format.md, "Resume file".
 struct ResumeFile {
     var segment: UInt64
     /// The number behind the last event that it knows of.

@@ -59,6 +59,7 @@ package struct SealChain {
         let bytes = try SealChain.file(sealed[previous], directory)
         guard let seal = try? Seal(text: SignedNote(bytes).text), seal.number == before.count else { return false }
         (outer, number) = (before, before.count)
+        // That `last` names the wrong key then does not matter: the last seal is still to come, and is checked.
         take(seal, bytes)
         return true
     }
