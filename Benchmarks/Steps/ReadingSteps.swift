@@ -10,7 +10,7 @@ extension StepBench {
         let filter = tokenFilter()
         let module = Array("authentication".utf8)
         // One that an event has, and one that none has: the filters are looked at for both.
-        let tokens = Array(batch.tokens.prefix(1)) + [0]
+        let tokens = Array(batch.terms.tokens.prefix(1)) + [0]
         return [
             step("inflate", bytes: stored.count) {
                 var (rest, lines) = (compressed[...], [UInt8]())
@@ -23,15 +23,15 @@ extension StepBench {
             },
             step("read back", bytes: stored.count) {
                 reader.beginSegment()
-                var tokens: [UInt64] = []
-                forEachStored { keep(try? reader.read($0, tokens: &tokens).stamps.sequence) }
-                keep(tokens.count)
+                var terms = IndexTerms()
+                forEachStored { keep(try? reader.read($0, terms: &terms).stamps.sequence) }
+                keep(terms.size.texts)
             },
             step("filter fields", bytes: stored.count) { count(fields, json) },
             step("filter text", bytes: stored.count) { count(text, json) },
-            step("look up tokens", bytes: batch.tokens.count * 8) {
+            step("look up tokens", bytes: batch.terms.tokens.count * 8) {
                 filter.withUnsafeBytes { filter in
-                    for token in batch.tokens { keep(TokenFilter.mayContain(token, in: filter)) }
+                    for token in batch.terms.tokens { keep(TokenFilter.mayContain(token, in: filter)) }
                 }
             },
             step("search index", bytes: index.count) {
@@ -48,7 +48,7 @@ extension StepBench {
     /// As an index has it of a span with these events.
     private func tokenFilter() -> [UInt8] {
         var (filter, bytes) = (TokenFilter(), [UInt8]())
-        filter.insert(batch.tokens)
+        filter.insert(batch.terms.tokens)
         _ = filter.flush(to: &bytes)
         return bytes
     }

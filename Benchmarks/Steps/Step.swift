@@ -95,16 +95,16 @@ struct StepBench {
         var stamps: [UInt8] = []
         Stamps.append(received: time, uid: 1000, pid: 4711, to: &stamps)
         try batch.withPieces { pieces throws(FormatError) in
-            var token = 0
+            var (place, numbers) = (IndexTerms.Size(), SegmentNumbers())
             for entry in batch.entries {
-                let tokens = token..<(token + entry.tokenCount)
-                token = tokens.upperBound
                 body(
                     try builder.append(
                         line: pieces.line(of: entry), brace: entry.brace, stamps: stamps,
                         extra: pieces.extra(of: entry),
-                        facts: builder.numbered(entry.facts, batch.modules, batch.classes),
-                        tokens: pieces.tokens(tokens), received: time, durable: 0, to: &output))
+                        facts: numbers.numbered(entry.facts)
+                            ?? numbers.learn(
+                                entry.facts, builder.numbered(entry.facts, batch.modules, batch.classes)),
+                        terms: pieces.terms(of: entry, at: &place), &numbers, received: time, durable: 0, to: &output))
             }
         }
     }

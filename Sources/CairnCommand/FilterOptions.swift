@@ -76,7 +76,8 @@ extension QueryStatistics {
             without index \(Figures.count(segmentsWithoutIndex))
             blocks: \(Figures.count(blocks)) in \(Figures.count(spans)) runs; left out by sequence \
             \(Figures.count(blocksPrunedBySequence)), by time \(Figures.count(blocksPrunedByTime)), by module, status \
-            and severity \(Figures.count(blocksPrunedBySets)), by token filter \(Figures.count(blocksPrunedByTokens))
+            and severity \(Figures.count(blocksPrunedBySets)), by token filter \(Figures.count(blocksPrunedByTokens)), by text \
+            \(Figures.count(blocksPrunedByTexts)); counted by index \(Figures.count(blocksCounted))
             inflated: \(Figures.bytes(UInt64(bytesInflated)))
             events: \(events.compactMap { $0 }.joined(separator: ", "))
             time: \(Figures.duration(nanoseconds: elapsed))

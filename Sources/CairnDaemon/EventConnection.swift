@@ -40,7 +40,9 @@ final class EventConnection: ChannelInboundHandler {
     /// Whether a hello waits for its answer.
     private var owesHello = false
     private var framer: LineFramer
-    private var batch = EventBatch()
+    // Unchecked: what is done for a line does not come back here, and to look whether it does takes longer than to find the
+    // end of the line.
+    @exclusivity(unchecked) private var batch = EventBatch()
     /// Of the batch before, as the next is often as large.
     private var usualSize = EventBatch.Size()
     /// Whether there is no room in the batch yet: who sends nothing takes no memory.

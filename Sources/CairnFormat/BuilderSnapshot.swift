@@ -38,6 +38,29 @@ extension SegmentBuilder {
         return count
     }
 
+    /// Whether the spans follow each other from the first event of this segment to the last of `count`.
+    private func isWhole(_ spans: [IndexSpan], count: UInt64) -> Bool {
+        var (sequence, offset) = (header.firstSequence, fileSize)
+        for span in spans {
+            let end = offset.addingReportingOverflow(span.length)
+            guard span.firstSequence == sequence, span.offset == offset, !end.overflow, span.count > 0,
+                span.identified <= span.count, span.blocks > 0, span.size > 0
+            else { return false }
+            (sequence, offset) = (span.endSequence, end.partialValue)
+        }
+        return sequence - header.firstSequence == count
+    }
+
+    /// Whether counts that came from outside can be added to, as those of `limit` events can.
+    private func isSum(_ counts: [UInt64], atMost limit: UInt64) -> Bool {
+        var left = limit
+        for count in counts {
+            guard count <= left else { return false }
+            left -= count
+        }
+        return true
+    }
+
     private mutating func take(_ reader: inout ByteReader) throws(FormatError) {
         let tree = try MerkleTree(&reader)
         var moduleCounts: [UInt64] = []
@@ -51,11 +74,14 @@ extension SegmentBuilder {
         let bytes = try reader.slice(reader.remaining)
         let size = try SegmentIndex.size(header: bytes)
         let index = try SegmentIndex(Array(bytes))
-        let filters = UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.file - 4)])
+        let filters = UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)])
+        let texts = UnsafeRawBufferPointer(rebasing: bytes[size.filterEnd..<(size.file - 4)])
         guard index.firstSequence == header.firstSequence, index.count == tree.count,
             index.modules.count == moduleCounts.count, index.classes.count == classes.count,
-            index.spans.reduce(0, { $0 + UInt64($1.count) }) == tree.count
+            isWhole(index.spans, count: tree.count), isSum(moduleCounts, atMost: tree.count),
+            isSum(index.cells?.map(\.count) ?? [], atMost: tree.count),
+            isSum(index.tallies.map(\.count), atMost: tree.count)
         else { throw FormatError(.mismatch, "the parts of the snapshot are not of one segment") }
-        take(index, try IndexBuilder(index, filters: filters), tree, moduleCounts, classes)
+        take(index, try IndexBuilder(index, filters: filters, texts: texts), tree, moduleCounts, classes)
     }
 }

@@ -6,8 +6,8 @@ package struct EventBatch: Sendable {
     /// Stamps that follow `_pid`: `"_own":true,` or `"_invalid":["severity"],`.
     package var extraStamps: [UInt8] = []
     package var entries: [Entry] = []
-    /// Tokens of the index, those of one entry behind each other.
-    package var tokens: [UInt64] = []
+    /// What the index takes of the entries.
+    package var terms = IndexTerms()
     package var modules = NameTable()
     /// Retention classes, encoded; that of no fields is always the first.
     package var classes = EventBatch.noClasses
@@ -21,7 +21,7 @@ package struct EventBatch: Sendable {
 
     /// Bytes of memory that it takes: of two-byte lines the bookkeeping is far more than the lines.
     package var footprint: Int {
-        bytes.count + extraStamps.count + tokens.count * MemoryLayout<UInt64>.stride
+        bytes.count + extraStamps.count + terms.footprint
             + (entries.count + rejections.count) * MemoryLayout<Entry>.stride
     }
 
@@ -43,14 +43,14 @@ package struct EventBatch: Sendable {
     package struct Size: Sendable {
         fileprivate var bytes = 0
         fileprivate var entries = 0
-        fileprivate var tokens = 0
+        fileprivate var terms = IndexTerms.Size()
 
         package init() {}
     }
 
     package var size: Size {
         var size = Size()
-        (size.bytes, size.entries, size.tokens) = (bytes.count, entries.count, tokens.count)
+        (size.bytes, size.entries, size.terms) = (bytes.count, entries.count, terms.size)
         return size
     }
 
@@ -58,14 +58,14 @@ package struct EventBatch: Sendable {
     package mutating func reserveCapacity(_ size: Size) {
         bytes.reserveCapacity(size.bytes)
         entries.reserveCapacity(size.entries)
-        tokens.reserveCapacity(size.tokens)
+        terms.reserveCapacity(size.terms)
     }
 
     package mutating func removeAll() {
         bytes.removeAll(keepingCapacity: true)
         extraStamps.removeAll(keepingCapacity: true)
         entries.removeAll(keepingCapacity: true)
-        tokens.removeAll(keepingCapacity: true)
+        terms.removeAll()
         modules.removeAll()
         removeClasses()
         rejections.removeAll()
@@ -81,7 +81,7 @@ package struct EventBatch: Sendable {
     package struct Pieces {
         let bytes: UnsafeRawBufferPointer
         let extraStamps: UnsafeRawBufferPointer
-        let tokens: UnsafeBufferPointer<UInt64>
+        let terms: IndexTerms.Slice
 
         package func line(of entry: Entry) -> UnsafeRawBufferPointer {
             UnsafeRawBufferPointer(rebasing: bytes[entry.offset..<(entry.offset + entry.size)])
@@ -91,16 +91,20 @@ package struct EventBatch: Sendable {
             UnsafeRawBufferPointer(rebasing: extraStamps[entry.extra])
         }
 
-        package func tokens(_ range: Range<Int>) -> UnsafeBufferPointer<UInt64> {
-            UnsafeBufferPointer(rebasing: tokens[range])
+        /// What the index takes of an entry; `place` is before it, and behind it then.
+        @inline(__always)
+        package func terms(of entry: Entry, at place: inout IndexTerms.Size) -> IndexTerms.Slice {
+            let start = place
+            place = start + entry.terms
+            return terms.slice(start, place)
         }
     }
 
     package func withPieces<R>(_ body: (Pieces) throws(FormatError) -> R) throws(FormatError) -> R {
         try bytes.withBytes { bytes throws(FormatError) in
             try extraStamps.withBytes { extraStamps throws(FormatError) in
-                try tokens.withUnsafeBufferPointer { tokens throws(FormatError) in
-                    try body(Pieces(bytes: bytes, extraStamps: extraStamps, tokens: tokens))
+                try terms.withSlice { terms throws(FormatError) in
+                    try body(Pieces(bytes: bytes, extraStamps: extraStamps, terms: terms))
                 }
             }
         }
@@ -125,8 +129,8 @@ package struct EventBatch: Sendable {
         /// Where its stamps stand in `extraStamps`.
         package var extra: Range<Int>
         package var facts: EventFacts
-        /// Number of its tokens, which stand behind those of the entries before.
-        package var tokenCount: Int
+        /// How much the index takes of it, which stands behind what it takes of the entries before.
+        package var terms: IndexTerms.Size
         /// The producer's idempotency key with its uid, or nil.
         package var identity: EventIdentity?
     }
@@ -266,7 +270,8 @@ extension EventBatch {
         entries.append(
             Entry(
                 kind: .sync(Int32(syncTokens.count)), offset: bytes.count, size: 0, brace: 0,
-                extra: extraStamps.count..<extraStamps.count, facts: EventFacts(), tokenCount: 0, identity: nil))
+                extra: extraStamps.count..<extraStamps.count, facts: EventFacts(), terms: IndexTerms.Size(),
+                identity: nil))
         syncTokens.append(token)
     }
 }

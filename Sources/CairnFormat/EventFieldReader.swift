@@ -14,6 +14,8 @@ struct EventFieldReader {
     private var tenant = RetentionClassEncoder.Value.absent
     private var classification = RetentionClassEncoder.Value.absent
     private var compliance = RetentionClassEncoder.Value.absent
+    /// Where the values of the searched fields stand on the tape.
+    private var searched = InlineArray<4, Int>(repeating: 0)
     /// Number of the key, at the top of the line, that is being read.
     private var keyNumber = 0
 
@@ -31,7 +33,7 @@ struct EventFieldReader {
         }
     }
 
-    /// Reads the object at the top of the tape. Tokens, module and retention class go to `batch`.
+    /// Reads the object at the top of the tape. Tokens, texts, module and retention class go to `batch`.
     mutating func read(_ batch: inout EventBatch, _ names: EventNames) throws(Rejection) {
         names.top.removeAll()
         var index = 2
@@ -65,6 +67,7 @@ struct EventFieldReader {
             throw Rejection(.missingModule, "an event needs a \"module\"", offset: 0)
         }
         if present & Self.retentionFields != 0 { findRetentionClass(&batch) }
+        batch.terms.texts.append(tape, searched, size: line.count)
     }
 
     private static let retentionFields: UInt32 =
@@ -93,7 +96,9 @@ struct EventFieldReader {
         guard kind != .null else { return }
         present |= 1 << field.rawValue
         switch field {
-        case .action: token(.action, at: index, field, 1...255, &batch)
+        case .action:
+            token(.action, at: index, field, 1...255, &batch)
+            searched[Int(SearchedField.action.rawValue)] = index
         case .module: readModule(index, &batch)
         case .timestamp:
             facts.time = kind == .string ? Time(rfc3339: tape.string(index)) : nil
@@ -104,7 +109,9 @@ struct EventFieldReader {
             if kind == .string, (1...128).contains(tape.string(index).count) {
                 identity = EventIdentity(uid: uid, id: tape.string(index))
             }
-        case .actor, .target: try readParty(field, at: index, &batch, names)
+        case .actor, .target:
+            try readParty(field, at: index, &batch, names)
+            searched[Int((field == .actor ? SearchedField.actor : .target).rawValue)] = index
         case .status: readStatus(index)
         case .severity: readSeverity(index)
         case .tenant:
@@ -124,7 +131,9 @@ struct EventFieldReader {
             check(field, kind == .string && RetentionClass.classifications.contains { tape.string(index).isText($0) })
             classification = checked(field, index)
         case .sensitive: check(field, kind == .yes || kind == .no)
-        case .details: check(field, kind == .string || kind == .object)
+        case .details:
+            check(field, kind == .string || kind == .object)
+            searched[Int(SearchedField.details.rawValue)] = index
         default: break
         }
     }
@@ -144,7 +153,7 @@ struct EventFieldReader {
         }
         let value = tape.string(index)
         check(field, sizes.contains(value.count))
-        batch.tokens.append(tokenField.token(value))
+        batch.terms.tokens.append(tokenField.token(value))
     }
 
     private mutating func readModule(_ index: Int, _ batch: inout EventBatch) {

@@ -61,12 +61,12 @@ package final class EventParser {
             try appendMasked(masked, uid: uid, isOwn: isOwn, into: &batch)
             return
         }
-        let tokenStart = batch.tokens.count
+        let termStart = batch.terms.size
         var reader = EventFieldReader(tape: tape, line: line, uid: uid, isStored: false)
         do throws(Rejection) {
             try reader.read(&batch, names)
         } catch {
-            batch.tokens.removeLast(batch.tokens.count - tokenStart)
+            batch.terms.cut(to: termStart)
             throw error
         }
         let extraStart = batch.extraStamps.count
@@ -76,7 +76,7 @@ package final class EventParser {
             EventBatch.Entry(
                 kind: .event, offset: batch.bytes.count, size: line.count, brace: start + 1,
                 extra: extraStart..<batch.extraStamps.count, facts: reader.facts,
-                tokenCount: batch.tokens.count - tokenStart, identity: reader.identity))
+                terms: batch.terms.size - termStart, identity: reader.identity))
         batch.bytes.append(contentsOf: line)
     }
 
@@ -129,24 +129,27 @@ package final class EventParser {
     private func append(
         _ rejection: Rejection, raw: [UInt8]?, size: Int, digest: Digest, to batch: inout EventBatch
     ) {
-        let offset = batch.bytes.count
+        let (offset, termStart) = (batch.bytes.count, batch.terms.size)
         rejection.appendEvent(raw: raw, size: size, digest: digest, to: &batch.bytes)
-        var facts = EventFacts()
-        facts.status = .failed
-        facts.severity = .medium
-        facts.module = insertModule("system", &batch)
-        let action: StaticString = "event.rejected"
-        batch.tokens.append(
-            TokenField.action.token(UnsafeRawBufferPointer(start: action.utf8Start, count: action.utf8CodeUnitCount)))
+        let facts = facts(ofOwn: batch.bytes[offset...], &batch)
         batch.entries.append(
             EventBatch.Entry(
                 kind: .rejected(Int32(batch.rejections.count)), offset: offset, size: batch.bytes.count - offset,
-                brace: 1, extra: batch.extraStamps.count..<batch.extraStamps.count, facts: facts, tokenCount: 1,
-                identity: nil))
+                brace: 1, extra: batch.extraStamps.count..<batch.extraStamps.count, facts: facts,
+                terms: batch.terms.size - termStart, identity: nil))
         batch.rejections.append(rejection)
     }
 
-    private func insertModule(_ name: StaticString, _ batch: inout EventBatch) -> UInt16 {
-        batch.modules.insert(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    /// Reads a line that was made here, as any reader of it will.
+    private func facts(ofOwn line: ArraySlice<UInt8>, _ batch: inout EventBatch) -> EventFacts {
+        (Array(line) + repeatElement(0, count: JSONParser.padding)).withUnsafeBytes { padded in
+            let line = UnsafeRawBufferPointer(rebasing: padded[..<line.count])
+            let start = batch.terms.size
+            guard let tape = try? parser.parse(line) else { return EventFacts() }
+            var reader = EventFieldReader(tape: tape, line: line, uid: EventIdentity.ownUser, isStored: false)
+            // What is made here is an event.
+            if (try? reader.read(&batch, names)) == nil { batch.terms.cut(to: start) }
+            return reader.facts
+        }
     }
 }

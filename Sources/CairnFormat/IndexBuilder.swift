@@ -10,6 +10,8 @@ struct IndexBuilder: Sendable {
     /// The span that is being filled with whole blocks; nil before its first.
     private var span: IndexSpan?
     private var spanFilter = TokenFilter()
+    private var textBytes: [UInt8] = []
+    private var spanTexts = SpanTexts()
     /// Facts of the block that is not closed yet.
     private var block = BlockFacts()
     private var cells: [CellKey: UInt64] = [:]
@@ -33,25 +35,30 @@ struct IndexBuilder: Sendable {
         var opaque: UInt16 = 0
         var modules = ModuleBits()
         var lastReceived = Time(nanoseconds: 0)
-        var tokens: [UInt64] = []
     }
 
     /// The numbers in `facts` are those of the segment's own tables; `time` is the event time.
-    mutating func append(_ facts: EventFacts, time: Time, received: Time, tokens: some Collection<UInt64>) {
+    mutating func append(
+        _ facts: EventFacts, time: Time, received: Time, _ terms: IndexTerms.Slice, _ numbers: inout SegmentNumbers
+    ) {
         if facts.hasID { block.identified += 1 }
         block.statuses |= 1 << UInt16(facts.status.rawValue)
         block.severities |= 1 << UInt16(facts.severity.rawValue)
         block.opaque |= facts.opaque
         block.modules.insert(facts.module)
         block.lastReceived = received
-        block.tokens.append(contentsOf: tokens)
+        spanFilter.insert(terms.tokens)
+        numbers.withTexts(of: spans.count) { spanTexts.append(terms, &$0) }
         let group = UInt32(facts.module) << 16 | UInt32(facts.status.rawValue) << 8 | UInt32(facts.severity.rawValue)
         tallies.count(facts, received: received)
         count(CellKey(hour: floorDivide(time.nanoseconds, Time.perHour), group: group))
     }
 
     /// An event of which nothing is known any more.
-    mutating func appendErased(received: Time) { block.lastReceived = received }
+    mutating func appendErased(received: Time) {
+        block.lastReceived = received
+        spanTexts.appendNone()
+    }
 
     private mutating func count(_ key: CellKey) {
         // Statuses and severities are below 8.
@@ -74,14 +81,13 @@ struct IndexBuilder: Sendable {
 
     /// Takes the events since the last call as the block that stands at `offset`.
     mutating func closeBlock(_ header: BlockHeader, offset: UInt64) {
-        if let open = span, Int(open.size) + Int(header.size) > Limits.block { closeSpan() }
         var current =
             span
             ?? IndexSpan(
                 offset: offset, length: 0, firstSequence: header.firstSequence, count: 0, blocks: 0, size: 0,
                 identified: 0, leastTime: header.leastTime, greatestTime: header.greatestTime,
                 firstReceived: header.firstReceived, lastReceived: block.lastReceived, statuses: 0, severities: 0,
-                opaque: 0, filter: 0..<0, modules: ModuleBits())
+                opaque: 0, filter: 0..<0, texts: 0..<0, modules: ModuleBits())
         current.length += UInt64(header.memberSize)
         current.count += header.count
         current.blocks += 1
@@ -94,12 +100,9 @@ struct IndexBuilder: Sendable {
         current.severities |= block.severities
         current.opaque |= block.opaque
         current.modules.formUnion(block.modules)
-        spanFilter.insert(block.tokens)
-        var tokens = exchange(&block.tokens, with: [])
-        tokens.removeAll(keepingCapacity: true)
-        block = BlockFacts(tokens: tokens)
+        block = BlockFacts()
         span = current
-        if Int(current.size) >= Limits.block { closeSpan() }
+        if Int(current.size) >= Limits.span { closeSpan() }
     }
 
     private mutating func closeSpan() {
@@ -107,6 +110,9 @@ struct IndexBuilder: Sendable {
         let start = filterBytes.count
         _ = spanFilter.flush(to: &filterBytes)
         closed.filter = start..<filterBytes.count
+        let textStart = textBytes.count
+        spanTexts.flush(to: &textBytes)
+        closed.texts = textStart..<textBytes.count
         spans.append(closed)
         span = nil
     }
@@ -117,28 +123,35 @@ struct IndexBuilder: Sendable {
         return encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
     }
 
-    /// An index of the events so far, to go on from. Its last span may not be full; the filter of such a one was not
-    /// halved. Nil if an index does not say all that is to be known.
+    /// An index of the events so far, to go on from. Its last span may not be full; the filters of such a one were not
+    /// halved. Nil if an index does not say all that is to be known, which will not change.
     func snapshot(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8]? {
+        guard countsAreComplete, tallies.isComplete else { return nil }
         var copy = self
         if var open = span {
             open.filter = filterBytes.count..<(filterBytes.count + TokenFilter.sizeLimit)
             spanFilter.append(to: &copy.filterBytes)
+            spanTexts.append(to: &copy.textBytes)
+            open.texts = textBytes.count..<copy.textBytes.count
             copy.spans.append(open)
         }
         let file = copy.encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
-        return copy.countsAreComplete && tallies.isComplete ? file : nil
+        return copy.countsAreComplete ? file : nil
     }
 
     init() {}
 
-    /// Goes on from a snapshot, of which `filters` is the filter section.
-    init(_ index: SegmentIndex, filters: UnsafeRawBufferPointer) throws(FormatError) {
+    /// Goes on from a snapshot, of which `filters` is the filter section and `texts` the text section.
+    init(
+        _ index: SegmentIndex, filters: UnsafeRawBufferPointer, texts: UnsafeRawBufferPointer
+    ) throws(FormatError) {
         spans = index.spans
-        filterBytes = Array(filters)
-        if let last = spans.last, last.size < Limits.block {
+        (filterBytes, textBytes) = (Array(filters), Array(texts))
+        if let last = spans.last, last.size < Limits.span {
             spanFilter = try TokenFilter(UnsafeRawBufferPointer(rebasing: filters[last.filter]))
+            spanTexts = try SpanTexts(UnsafeRawBufferPointer(rebasing: texts[last.texts]), count: Int(last.count))
             filterBytes.removeSubrange(last.filter)
+            textBytes.removeSubrange(last.texts)
             span = spans.removeLast()
         }
         for cell in index.cells ?? [] {
@@ -177,6 +190,7 @@ struct IndexBuilder: Sendable {
         output.append(littleEndian: UInt32(classes.names.reduce(0) { $0 + $1.count }))
         output.append(littleEndian: UInt32(rows.count))
         output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: UInt64(textBytes.count))
         for name in modules.names {
             output.append(UInt8(name.count))
             output.append(contentsOf: name)
@@ -187,10 +201,13 @@ struct IndexBuilder: Sendable {
         for row in rows { row.append(to: &output) }
         let checksum = output.withBytes { SegmentIndex.headChecksum($0) }
         withUnsafeBytes(of: checksum.littleEndian) { bytes in
-            output.replaceSubrange(SegmentIndex.headChecksumOffset..<SegmentIndex.headerSize, with: bytes)
+            let start = SegmentIndex.headChecksumOffset
+            output.replaceSubrange(start..<(start + bytes.count), with: bytes)
         }
         output.append(contentsOf: filterBytes)
         output.append(littleEndian: Checksum.crc32c(output))
+        output.append(contentsOf: textBytes)
+        output.append(littleEndian: Checksum.crc32c(textBytes))
         return output
     }
 }

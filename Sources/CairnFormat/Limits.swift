@@ -8,6 +8,8 @@ package enum Limits {
     package static let storedLine = blockForReader - 1
     /// Bytes of the lines of a block with more than one event: what a query inflates to look at one.
     package static let block = 256 << 10
+    /// Bytes of lines with which a span of an index ends: a query reads at least a span, and each has a filter of its own.
+    package static let span = 128 << 10
     /// Bytes of the lines of any block: a reader's buffer.
     package static let blockForReader = 2 << 20
     /// Bytes of a subfield's content: a reader's buffer.

@@ -14,6 +14,12 @@ struct RawWriter {
     }
 
     @inline(__always)
+    mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
+        next.storeBytes(of: value.littleEndian, as: T.self)
+        next += MemoryLayout<T>.size
+    }
+
+    @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
         next.copyMemory(from: base, byteCount: bytes.count)

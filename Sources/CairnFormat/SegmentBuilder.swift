@@ -60,7 +60,7 @@ package struct SegmentBuilder {
         (count, modules) = (tree.count, file.modules)
         for span in file.spans {
             // Whether there is such an offset shows when the file is read up to it.
-            fileSize = span.offset &+ span.length
+            fileSize = span.offset + span.length
             leastTime = min(leastTime, span.leastTime)
             greatestTime = max(greatestTime, span.greatestTime)
             if firstReceived == nil { firstReceived = span.firstReceived }
@@ -122,8 +122,8 @@ package struct SegmentBuilder {
     /// from `classNumber`; `stamps` are the bytes from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
     package mutating func append(
         line: UnsafeRawBufferPointer, brace: Int, stamps: [UInt8], extra: UnsafeRawBufferPointer,
-        facts: EventFacts, tokens: UnsafeBufferPointer<UInt64>, received: Time, durable: UInt64,
-        to output: inout [UInt8]
+        facts: EventFacts, terms: IndexTerms.Slice, _ numbers: inout SegmentNumbers, received: Time,
+        durable: UInt64, to output: inout [UInt8]
     ) throws(FormatError) -> Digest {
         // `"_seq":`, at most 19 digits and a comma make 27 bytes; the LF is one more.
         let room = line.count + stamps.count + extra.count + 28
@@ -139,22 +139,25 @@ package struct SegmentBuilder {
             writer.append(UnsafeRawBufferPointer(rebasing: line[brace...]))
             writer.append(UInt8(ascii: "\n"))
         }
-        return add(start..<(lines.count - 1), facts, tokens, received: received)
+        return add(start..<(lines.count - 1), facts, terms, &numbers, received: received)
     }
 
     /// Takes the lines of a block that stands in a file already, and returns what its header must say: to check it, or
     /// to go on behind it. `size` and `compressedSize`, `durable` and `checksum` are taken over as they are.
     package mutating func restore(
-        _ block: BlockHeader, lines blockLines: [UInt8], events: [RestoredEvent], tokens: [UInt64]
-    ) -> BlockHeader {
+        _ block: BlockHeader, lines blockLines: [UInt8], events: [RestoredEvent], terms: IndexTerms,
+        _ numbers: inout SegmentNumbers
+    ) throws(FormatError) -> BlockHeader {
         let (first, start) = (nextSequence, lines.count)
         lines.append(contentsOf: blockLines)
-        for event in events {
-            let range = (start + event.range.lowerBound)..<(start + event.range.upperBound)
-            switch event.content {
-            case .event(let facts, let places):
-                _ = add(range, facts, tokens[places], received: event.received)
-            case .erased(let leaf): addErased(leaf, received: event.received)
+        try terms.withSlice { terms throws(FormatError) in
+            for event in events {
+                let range = (start + event.range.lowerBound)..<(start + event.range.upperBound)
+                switch event.content {
+                case .event(let facts, let places):
+                    _ = add(range, facts, terms.slice(places.start, places.end), &numbers, received: event.received)
+                case .erased(let leaf): addErased(leaf, received: event.received)
+                }
             }
         }
         var expected = block
@@ -171,11 +174,12 @@ package struct SegmentBuilder {
     /// Appends the line of an event that was stored before, as it is. Closes the block first if it does not fit into it
     /// any more. `facts` are what `numbered` gives.
     package mutating func append(
-        stored line: UnsafeRawBufferPointer, facts: EventFacts, tokens: ArraySlice<UInt64>, received: Time,
+        stored line: UnsafeRawBufferPointer, facts: EventFacts, terms: IndexTerms.Slice,
+        _ numbers: inout SegmentNumbers, received: Time,
         to output: inout [UInt8]
     ) throws(FormatError) {
         let range = try append(line, to: &output)
-        _ = add(range, facts, tokens, received: received)
+        _ = add(range, facts, terms, &numbers, received: received)
     }
 
     /// Appends the line that stands in the place of an erased event, whose leaf was `leaf`.
@@ -199,8 +203,9 @@ package struct SegmentBuilder {
     /// An event that was read back.
     package struct RestoredEvent {
         package enum Content {
-            /// The facts are what `numbered` gives; `tokens` are its places among those of the block.
-            case event(EventFacts, tokens: Range<Int>)
+            /// The facts are what `numbered` gives; `terms` is where what the index takes of it stands among that of the
+            /// block.
+            case event(EventFacts, terms: (start: IndexTerms.Size, end: IndexTerms.Size))
             case erased(leaf: Digest)
         }
 
@@ -217,14 +222,15 @@ package struct SegmentBuilder {
     }
 
     private mutating func add(
-        _ range: Range<Int>, _ facts: EventFacts, _ tokens: some Collection<UInt64>, received: Time
+        _ range: Range<Int>, _ facts: EventFacts, _ terms: IndexTerms.Slice, _ numbers: inout SegmentNumbers,
+        received: Time
     ) -> Digest {
         let leaf = leaf(of: nextSequence, range)
         let time = facts.time ?? received
         moduleCounts[Int(facts.module)] += 1
         // Not that of an erased event, which may be the time of creation, behind the times of those that follow it.
         if firstReceived == nil { firstReceived = received }
-        index.append(facts, time: time, received: received, tokens: tokens)
+        index.append(facts, time: time, received: received, terms, &numbers)
         add(leaf, time: time, received: received)
         return leaf
     }

@@ -19,6 +19,8 @@ package struct IndexSpan: Sendable, Equatable {
     package var opaque: UInt16
     /// In the filter section.
     package var filter: Range<Int>
+    /// In the text section.
+    package var texts: Range<Int>
     package var modules: ModuleBits
 
     static let encodedSize = 224
@@ -79,31 +81,48 @@ package struct SegmentIndex: Sendable {
     package var tallies: [IndexTally]
     /// The filters that may hold a token, by where they begin; of other tokens nothing is known.
     var found: [UInt64: Set<Int>] = [:]
+    /// The texts that were looked for.
+    var texts: [String] = []
+    /// For each the events of each span in which it stands; nil where that is not known.
+    var foundTexts: [[EventSet?]] = []
 
     /// Reads a whole index file.
     ///
-    /// - Parameter tokens: those that will be asked for; each span may have any other.
-    package init(_ file: [UInt8], tokens: [UInt64] = []) throws(FormatError) {
+    /// - Parameters:
+    ///   - tokens: those that will be asked for; each span may have any other.
+    ///   - texts: the same; not empty.
+    package init(_ file: [UInt8], tokens: [UInt64] = [], texts: [String] = []) throws(FormatError) {
         self = try file.withBytes { bytes throws(FormatError) in
             let size = try SegmentIndex.size(header: bytes)
             guard file.count == size.file else {
                 throw FormatError(.malformed, "the index's sizes contradict each other")
             }
             var search = try FilterSearch(head: file, size: size, tokens: tokens)
-            let taken = search.take(UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.file - 4)]))
-            return try search.finish(UnsafeRawBufferPointer(rebasing: bytes[(size.head + taken)...]))
+            let taken = search.take(UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)]))
+            let index = try search.finish(
+                UnsafeRawBufferPointer(rebasing: bytes[(size.head + taken)..<size.filterEnd]))
+            var textSearch = TextSearch(index, texts: texts)
+            let takenTexts = try textSearch.take(
+                UnsafeRawBufferPointer(rebasing: bytes[size.filterEnd..<(size.file - 4)]))
+            return try textSearch.finish(
+                UnsafeRawBufferPointer(rebasing: bytes[(size.filterEnd + takenTexts)...]))
         }
     }
 
-    /// Bytes of an index, and of its head: everything before the filters.
+    /// Bytes of an index.
     package struct Size: Sendable, Equatable {
+        /// Of its head: everything before the filters.
         package var head: Int
+        /// Of all before the texts.
+        package var filterEnd: Int
         package var file: Int
     }
 
     /// Bytes that tell the size of an index.
-    package static let headerSize = 64
+    package static let headerSize = 72
     static let headChecksumOffset = 60
+    /// What is of one span in one of the sections has at most as many bytes.
+    package static let pieceSize = max(TokenFilter.sizeLimit, TextSummary.sizeLimit)
 
     /// Reads a header, the first `headerSize` bytes.
     package static func size(header: UnsafeRawBufferPointer) throws(FormatError) -> Size {
@@ -118,13 +137,16 @@ package struct SegmentIndex: Sendable {
         let classCount = try Int(reader.integer(UInt32.self))
         let classSize = try Int(reader.integer(UInt32.self))
         let tallyCount = try Int(reader.integer(UInt32.self))
+        _ = try reader.integer(UInt32.self)
+        let textSize = try reader.integer(UInt64.self)
         guard moduleCount <= Limits.modules, cellCount <= Limits.cells, classCount <= Limits.classes,
-            tallyCount <= Limits.tallies
+            tallyCount <= Limits.tallies, textSize < 1 << 40
         else { throw FormatError(.malformed, "the index's sizes contradict each other") }
         let head =
             SegmentIndex.headerSize + moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24
             + tallyCount * IndexTally.encodedSize
-        return Size(head: head, file: head + filterSize + 4)
+        let filterEnd = head + filterSize + 4
+        return Size(head: head, filterEnd: filterEnd, file: filterEnd + Int(textSize) + 4)
     }
 
     /// Reads the head of an index: everything but the filters, so that each span may have each token.
@@ -133,8 +155,7 @@ package struct SegmentIndex: Sendable {
     package init(head bytes: [UInt8], size: Size) throws(FormatError) {
         guard bytes.count >= size.head else { throw FormatError(.truncated, "the index is cut off") }
         self = try bytes.withBytes { bytes throws(FormatError) in
-            try SegmentIndex(
-                UnsafeRawBufferPointer(rebasing: bytes[..<size.head]), filterSize: size.file - size.head - 4)
+            try SegmentIndex(UnsafeRawBufferPointer(rebasing: bytes[..<size.head]), size)
         }
     }
 
@@ -142,10 +163,10 @@ package struct SegmentIndex: Sendable {
     static func headChecksum(_ head: UnsafeRawBufferPointer) -> UInt32 {
         let before = Checksum.crc32c(UnsafeRawBufferPointer(rebasing: head[..<headChecksumOffset]))
         let zeros = withUnsafeBytes(of: UInt32(0)) { Checksum.crc32c($0, continuing: before) }
-        return Checksum.crc32c(UnsafeRawBufferPointer(rebasing: head[SegmentIndex.headerSize...]), continuing: zeros)
+        return Checksum.crc32c(UnsafeRawBufferPointer(rebasing: head[(headChecksumOffset + 4)...]), continuing: zeros)
     }
 
-    private init(_ head: UnsafeRawBufferPointer, filterSize: Int) throws(FormatError) {
+    private init(_ head: UnsafeRawBufferPointer, _ size: Size) throws(FormatError) {
         var reader = ByteReader(head)
         guard try reader.slice(8).isText(SegmentIndex.magic) else { throw FormatError(.malformed, "not an index") }
         let version = try reader.integer(UInt16.self)
@@ -166,6 +187,7 @@ package struct SegmentIndex: Sendable {
         guard try reader.integer() == SegmentIndex.headChecksum(head) else {
             throw FormatError(.checksum, "the head of the index does not match its CRC-32C")
         }
+        _ = try reader.integer(UInt64.self)
         guard flags & ~SegmentIndex.incompleteCounts == 0, firstSequence < Limits.sequence else {
             throw FormatError(.malformed, "the index has unknown flags, or begins too late")
         }
@@ -179,16 +201,18 @@ package struct SegmentIndex: Sendable {
         classes = try SegmentIndex.classes(&reader, classCount)
         spans = []
         spans.reserveCapacity(spanCount)
-        var filterEnd = 0
+        var (filterEnd, textEnd) = (0, 0)
         for _ in 0..<spanCount {
             let span = try IndexSpan(&reader)
-            guard span.filter.lowerBound == filterEnd, span.filter.count <= TokenFilter.sizeLimit else {
-                throw FormatError(.malformed, "a filter of the index is not where it belongs")
+            guard span.filter.lowerBound == filterEnd, span.filter.count <= TokenFilter.sizeLimit,
+                span.texts.lowerBound == textEnd, span.texts.count <= TextSummary.sizeLimit
+            else {
+                throw FormatError(.malformed, "a filter or the texts of a span are not where they belong")
             }
-            filterEnd = span.filter.upperBound
+            (filterEnd, textEnd) = (span.filter.upperBound, span.texts.upperBound)
             spans.append(span)
         }
-        guard filterEnd == filterSize else {
+        guard filterEnd == size.filterEnd - size.head - 4, textEnd == size.file - size.filterEnd - 4 else {
             throw FormatError(.malformed, "the index's sizes contradict each other")
         }
         var cells: [IndexCell] = []
@@ -211,6 +235,11 @@ package struct SegmentIndex: Sendable {
     package func mayContain(_ token: UInt64, in span: IndexSpan) -> Bool {
         found[token]?.contains(span.filter.lowerBound) ?? true
     }
+
+    /// The events of a span in whose searched strings `text` stands; nil if that is not known.
+    package func events(with text: String, inSpan number: Int) -> EventSet? {
+        texts.firstIndex(of: text).flatMap { foundTexts[$0][number] }
+    }
 }
 
 extension IndexSpan {
@@ -231,7 +260,8 @@ extension IndexSpan {
         output.append(littleEndian: UInt16(0))
         output.append(littleEndian: UInt32(filter.lowerBound))
         output.append(littleEndian: UInt32(filter.count))
-        output.append(littleEndian: UInt64(0))
+        output.append(littleEndian: UInt32(texts.lowerBound))
+        output.append(littleEndian: UInt32(texts.count))
         modules.append(to: &output)
     }
 
@@ -253,12 +283,13 @@ extension IndexSpan {
         let reserved = try reader.integer(UInt16.self)
         let start = try Int(reader.integer(UInt32.self))
         let filterLength = try Int(reader.integer(UInt32.self))
-        let alsoReserved = try reader.integer(UInt64.self)
-        guard firstSequence < Limits.sequence, reserved == 0, alsoReserved == 0
-        else {
+        let textStart = try Int(reader.integer(UInt32.self))
+        let textLength = try Int(reader.integer(UInt32.self))
+        guard firstSequence < Limits.sequence, reserved == 0 else {
             throw FormatError(.malformed, "a span of the index is out of its limits")
         }
         filter = start..<(start + filterLength)
+        texts = textStart..<(textStart + textLength)
         modules = try ModuleBits(&reader)
     }
 }

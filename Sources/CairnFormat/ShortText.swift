@@ -7,6 +7,10 @@ struct ShortText: Equatable, Sendable {
     /// Bytes of the longest text that is told from every other.
     static let limit = 16
 
+    static let empty = ShortText()
+
+    private init() { (low, high, count) = (0, 0, 0) }
+
     @inline(__always)
     init(_ text: UnsafeRawBufferPointer) {
         count = text.count
@@ -32,6 +36,23 @@ struct ShortText: Equatable, Sendable {
 
     init(_ text: StaticString) {
         self.init(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Whether it is the whole text, and not its ends alone.
+    var isWhole: Bool { count <= ShortText.limit }
+
+    /// The text, if it is whole.
+    var bytes: [UInt8] {
+        func bytes(_ word: UInt64, _ count: Int) -> [UInt8] {
+            (0..<count).map { UInt8(truncatingIfNeeded: UInt64(littleEndian: word) >> UInt64(8 * $0)) }
+        }
+        switch count {
+        case 0: return []
+        case 1: return bytes(low, 1)
+        case 2...3: return bytes(low, 2) + bytes(high, count - 2)
+        case 4...7: return bytes(low, 4) + bytes(high, 4).dropFirst(8 - count)
+        default: return bytes(low, 8) + bytes(high, 8).dropFirst(16 - count)
+        }
     }
 
     /// Equal for equal texts. Not for tables that strangers fill: whoever likes finds texts with equal ones.

@@ -193,9 +193,14 @@ package final class StoredEventReader {
         package var time: Time { facts.time ?? stamps.received }
     }
 
-    /// Reads one line without its LF; `JSONParser.padding` readable bytes stand behind it. Its tokens are appended.
-    package func read(_ line: UnsafeRawBufferPointer, tokens: inout [UInt64]) throws(FormatError) -> Event {
+    /// Reads one line without its LF; `JSONParser.padding` readable bytes stand behind it. What the index takes of it is
+    /// appended to `terms`.
+    package func read(_ line: UnsafeRawBufferPointer, terms: inout IndexTerms) throws(FormatError) -> Event {
         let stamps = try Stamps(line: line, common: &common)
+        let start = terms.size
+        // Not copied from one to the other.
+        swap(&batch.terms, &terms)
+        defer { swap(&batch.terms, &terms) }
         do throws(Rejection) {
             let tape = try parser.parse(line)
             guard tape.kind(1) == .object else { throw Rejection(.notAnObject, "not an object") }
@@ -205,11 +210,9 @@ package final class StoredEventReader {
             guard batch.modules.count <= Limits.modules else {
                 throw Rejection(.invalidJSON, "more than \(Limits.modules) modules in one segment")
             }
-            tokens.append(contentsOf: batch.tokens)
-            batch.tokens.removeAll(keepingCapacity: true)
             return Event(stamps: stamps, facts: reader.facts, identity: reader.identity)
         } catch {
-            batch.tokens.removeAll(keepingCapacity: true)
+            batch.terms.cut(to: start)
             throw FormatError(.malformed, "the stored line is not an event: \(error.message)", at: UInt64(error.offset))
         }
     }

@@ -11,9 +11,9 @@ package struct TokenFilter: Sendable {
     private static let salts = SIMD8<UInt32>(
         0x47b6_137b, 0x4497_4d91, 0x8824_ad5b, 0xa2b7_289d, 0x7054_95c7, 0x2df1_424b, 0x9efc_4947, 0x5c6b_fb31)
 
-    private var blocks = empty
-
-    private static let empty = [SIMD8<UInt32>](repeating: SIMD8(), count: initialBlocks)
+    private var blocks = [SIMD8<UInt32>](repeating: SIMD8(), count: initialBlocks)
+    /// Tokens that it was given; more if that is not known.
+    private var inserted = 0
 
     package init() {}
 
@@ -22,13 +22,16 @@ package struct TokenFilter: Sendable {
         guard bytes.count == TokenFilter.sizeLimit else {
             throw FormatError(.malformed, "a filter that was being made has \(bytes.count) bytes")
         }
+        // It is not known how many tokens have set its bits.
+        inserted = bytes.count * 8
         var reader = ByteReader(bytes)
         for block in blocks.indices {
             for word in 0..<8 { blocks[block][word] = try reader.integer() }
         }
     }
 
-    package mutating func insert(_ tokens: some Sequence<UInt64>) {
+    package mutating func insert(_ tokens: some Collection<UInt64>) {
+        inserted += tokens.count
         blocks.withUnsafeMutableBufferPointer { blocks in
             for token in tokens {
                 blocks[TokenFilter.index(token, count: TokenFilter.initialBlocks)] |= TokenFilter.mask(token)
@@ -38,37 +41,52 @@ package struct TokenFilter: Sendable {
 
     /// Appends the filter, halved while at most half of its bits are set, and empties it. Returns the bytes written.
     package mutating func flush(to output: inout [UInt8]) -> Int {
-        while blocks.count > 1 {
-            let (half, bits) = TokenFilter.halved(blocks)
-            guard bits * 2 <= half.count * 256 else { break }
-            blocks = half
+        let inserted = inserted
+        let count = blocks.withUnsafeMutableBufferPointer { blocks in
+            var count = blocks.count
+            while count > 1, TokenFilter.canHalve(blocks[..<count], inserted: inserted) {
+                count /= 2
+                for index in 0..<count { blocks[index] = blocks[2 * index] | blocks[2 * index + 1] }
+            }
+            return count
         }
-        append(to: &output)
-        defer { blocks = TokenFilter.empty }
-        return blocks.count * TokenFilter.blockSize
+        append(count, to: &output)
+        blocks.withUnsafeMutableBufferPointer { $0.update(repeating: SIMD8()) }
+        self.inserted = 0
+        return count * TokenFilter.blockSize
+    }
+
+    /// Whether at most half of the bits are set once there are half as many blocks, each of two.
+    private static func canHalve(_ blocks: Slice<UnsafeMutableBufferPointer<SIMD8<UInt32>>>, inserted: Int) -> Bool {
+        let limit = blocks.count / 2 * blockSize * 8 / 2
+        // Each token sets eight bits at most.
+        if inserted <= limit / 8 { return true }
+        var bits = SIMD8<UInt32>()
+        var index = 0
+        while index < blocks.count {
+            bits &+= bitCounts(blocks[index] | blocks[index + 1])
+            index += 2
+        }
+        return Int(bits.wrappedSum()) <= limit
+    }
+
+    /// Bits set in each word: there is no instruction for it that every processor has.
+    @inline(__always)
+    private static func bitCounts(_ block: SIMD8<UInt32>) -> SIMD8<UInt32> {
+        let pairs = block &- (block &>> 1 & 0x5555_5555)
+        let fours = (pairs & 0x3333_3333) &+ (pairs &>> 2 & 0x3333_3333)
+        let eights = (fours &+ fours &>> 4) & 0x0F0F_0F0F
+        let sums = eights &+ eights &>> 8
+        return (sums &+ sums &>> 16) & 0x3F
     }
 
     /// Appends the filter as it is.
-    func append(to output: inout [UInt8]) {
-        output.append(room: blocks.count * TokenFilter.blockSize) { writer in
-            for block in blocks { writer.append(littleEndian: block) }
-        }
-    }
+    func append(to output: inout [UInt8]) { append(blocks.count, to: &output) }
 
-    /// Half as many blocks, each of two, and the number of bits set in them. Most blocks of a small filter are empty.
-    private static func halved(_ blocks: [SIMD8<UInt32>]) -> ([SIMD8<UInt32>], bits: Int) {
-        var half: [SIMD8<UInt32>] = []
-        half.reserveCapacity(blocks.count / 2)
-        var (bits, index) = (0, 0)
-        while index < blocks.count {
-            let block = blocks[index] | blocks[index + 1]
-            if block != SIMD8() {
-                for word in 0..<8 { bits += block[word].nonzeroBitCount }
-            }
-            half.append(block)
-            index += 2
+    private func append(_ count: Int, to output: inout [UInt8]) {
+        output.append(room: count * TokenFilter.blockSize) { writer in
+            for block in blocks[..<count] { writer.append(littleEndian: block) }
         }
-        return (half, bits)
     }
 
     /// Whether the filter in `bytes` may hold the token; false is certain.

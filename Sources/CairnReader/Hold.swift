@@ -162,6 +162,6 @@ extension Hold {
         // Of erased events neither seal nor index knows the time; there is nothing left of them to be held.
         if pruning.excludes(seal) { return false }
         guard let index else { return true }
-        return index.spans.contains { pruning.exclusion(of: $0, of: index, hasErased: true) == nil }
+        return index.spans.indices.contains { pruning.exclusion(ofSpan: $0, of: index, hasErased: true) == nil }
     }
 }

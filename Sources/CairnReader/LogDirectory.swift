@@ -115,8 +115,10 @@ package struct LogDirectory: Sendable {
 
     /// The index of a segment, or nil if there is none or it is damaged: queries then read the whole segment.
     ///
-    /// - Parameter tokens: those that the index will be asked for. Without any only its head is read, a fraction of it.
-    package func index(_ segment: Segment, tokens: [UInt64] = []) -> SegmentIndex? {
+    /// - Parameters:
+    ///   - tokens: those that the index will be asked for. Only what tells of them and of the texts is read.
+    ///   - texts: the same; not empty.
+    package func index(_ segment: Segment, tokens: [UInt64] = [], texts: [String] = []) -> SegmentIndex? {
         var paths = [segment.path(.index)]
         if segment.parts.contains(.nextIndex) || segment.parts.contains(.nextEncryptedIndex) {
             // The data is being written anew: its footer says whose index is whose.
@@ -125,14 +127,14 @@ package struct LogDirectory: Sendable {
         }
         for name in paths {
             guard let file = try? files.openForReading(name) else { continue }
-            return try? LogDirectory.index(file, tokens, path == nil ? .distant : .local)
+            return try? LogDirectory.index(file, tokens, texts, path == nil ? .distant : .local)
         }
         return nil
     }
 
     /// Nil if the file is not as long as its header says.
     private static func index(
-        _ file: any ReadableFile, _ tokens: [UInt64], _ pieces: IndexPieces
+        _ file: any ReadableFile, _ tokens: [UInt64], _ texts: [String], _ pieces: IndexPieces
     ) throws -> SegmentIndex? {
         let count = try file.size()
         guard count <= UInt64(indexLimit) else { return nil }
@@ -145,35 +147,42 @@ package struct LogDirectory: Sendable {
         let size = try head.withBytes { (bytes) throws(FormatError) in try SegmentIndex.size(header: bytes) }
         guard size.file == Int(count) else { return nil }
         if size.head > head.count { head = try bytes(size.head) }
-        if tokens.isEmpty { return try SegmentIndex(head: head, size: size) }
-        var search = try FilterSearch(head: head, size: size, tokens: tokens)
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pieces.filters, alignment: 64)
+        let buffer = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: max(pieces.rest, SegmentIndex.pieceSize + 4), alignment: 64)
         defer { buffer.deallocate() }
-        var (offset, kept) = (UInt64(size.head), 0)
-        while true {
-            let room = UnsafeMutableRawBufferPointer(rebasing: buffer[kept...])
-            let read = try file.read(at: offset, into: room)
-            offset += UInt64(read)
-            let filled = UnsafeRawBufferPointer(rebasing: buffer[..<(kept + read)])
-            let taken = search.take(filled)
-            let rest = UnsafeRawBufferPointer(rebasing: filled[taken...])
-            if offset >= count || read == 0 { return try search.finish(rest) }
-            buffer.copyMemory(from: rest)
-            kept = rest.count
+        var index: SegmentIndex
+        if tokens.isEmpty {
+            index = try SegmentIndex(head: head, size: size)
+        } else {
+            var search = try FilterSearch(head: head, size: size, tokens: tokens)
+            index = try file.withPieces(of: size.head..<size.filterEnd, buffer) {
+                search.take($0)
+            } end: {
+                try search.finish($0)
+            }
         }
+        if !texts.isEmpty {
+            var search = TextSearch(index, texts: texts)
+            index = try file.withPieces(of: size.filterEnd..<size.file, buffer) {
+                try search.take($0)
+            } end: {
+                try search.finish($0)
+            }
+        }
+        return index
     }
 
     /// How much of an index is read at once.
     private struct IndexPieces {
         /// Bytes that are read first.
         var head: Int
-        /// Bytes of filters; the memory is used again for each piece.
-        var filters: Int
+        /// Bytes of filters, or of texts; the memory is used again for each piece.
+        var rest: Int
 
         /// Fresh memory costs more than a system call.
-        static let local = IndexPieces(head: 128 << 10, filters: 256 << 10)
+        static let local = IndexPieces(head: 128 << 10, rest: 256 << 10)
         /// Each piece may be a request to an archive; the heads of most indexes are shorter than this.
-        static let distant = IndexPieces(head: 640 << 10, filters: 2 << 20)
+        static let distant = IndexPieces(head: 640 << 10, rest: 2 << 20)
     }
 
     /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
@@ -200,5 +209,31 @@ package struct LogDirectory: Sendable {
             }
         }
         return footer?.indexDigest == Digest.sha256(bytes)
+    }
+}
+
+extension ReadableFile {
+    /// Reads a range in pieces that fit into `buffer`.
+    ///
+    /// - Parameters:
+    ///   - take: takes what it can of the bytes that follow what it took, and says how many that was.
+    ///   - end: takes the last of them, which `take` left.
+    fileprivate func withPieces<R>(
+        of range: Range<Int>, _ buffer: UnsafeMutableRawBufferPointer,
+        _ take: (UnsafeRawBufferPointer) throws -> Int, end: (UnsafeRawBufferPointer) throws -> R
+    ) throws -> R {
+        var (offset, kept) = (range.lowerBound, 0)
+        while true {
+            let wanted = min(buffer.count - kept, range.upperBound - offset)
+            let read = try read(
+                at: UInt64(offset), into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept..<(kept + wanted)]))
+            offset += read
+            let filled = UnsafeRawBufferPointer(rebasing: buffer[..<(kept + read)])
+            let taken = try take(filled)
+            let rest = UnsafeRawBufferPointer(rebasing: filled[taken...])
+            if offset >= range.upperBound || read == 0 { return try end(rest) }
+            buffer.copyMemory(from: rest)
+            kept = rest.count
+        }
     }
 }

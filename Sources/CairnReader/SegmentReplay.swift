@@ -24,8 +24,8 @@ package struct SegmentReplay {
     private var numbers = SegmentNumbers()
     private let parser: StoredEventReader
     private let traceParser: JSONParser
-    /// Index tokens of the last block, and its events with their places among them.
-    package private(set) var tokens: [UInt64] = []
+    /// What the index takes of the last block, and its events with their places among that.
+    package private(set) var terms = IndexTerms()
     package private(set) var restored: [SegmentBuilder.RestoredEvent] = []
 
     /// - Parameter seal: of the segment, if it is sealed. Events can be erased only there.
@@ -80,7 +80,7 @@ package struct SegmentReplay {
         case .block(let block):
             do throws(FormatError) {
                 try readEvents(first: first)
-                let expected = builder.restore(block, lines: lines, events: restored, tokens: tokens)
+                let expected = try builder.restore(block, lines: lines, events: restored, terms: terms, &numbers)
                 try compare(block, expected)
                 return .block(block)
             } catch {
@@ -100,13 +100,13 @@ package struct SegmentReplay {
     package mutating func watchRoot(at count: UInt64) { builder.watchRoot(at: count) }
 
     private mutating func readEvents(first: UInt64) throws(FormatError) {
-        tokens.removeAll(keepingCapacity: true)
+        terms.removeAll()
         restored.removeAll(keepingCapacity: true)
         events.removeAll(keepingCapacity: true)
         redacted.removeAll()
         traces.removeAll()
         parser.beginBlock()
-        numbers.forgetClasses()
+        numbers.beginBlock()
         var lastReceived = builder.lastReceived
         let lines = self.lines
         try lines.withBytes { bytes throws(FormatError) in
@@ -138,8 +138,8 @@ package struct SegmentReplay {
                     range: range, content: .erased(leaf: erased.leaf), received: lastReceived))
             return
         }
-        let tokenStart = tokens.count
-        let event = try parser.read(line, tokens: &tokens)
+        let termStart = terms.size
+        let event = try parser.read(line, terms: &terms)
         guard event.stamps.sequence == sequence else { throw Self.misplaced(event.stamps.sequence, sequence) }
         guard event.stamps.received >= lastReceived else {
             throw FormatError(.mismatch, "the receive time of event \(sequence) falls")
@@ -151,7 +151,7 @@ package struct SegmentReplay {
             ?? numbers.learn(event.facts, builder.numbered(event.facts, parser.modules, parser.classes))
         restored.append(
             SegmentBuilder.RestoredEvent(
-                range: range, content: .event(facts, tokens: tokenStart..<tokens.count), received: lastReceived))
+                range: range, content: .event(facts, terms: (termStart, terms.size)), received: lastReceived))
         events.append(event)
         if event.stamps.isOwn, let trace = Trace(line, traceParser) { traces.append((sequence, trace)) }
     }

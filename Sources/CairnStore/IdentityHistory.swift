@@ -92,15 +92,15 @@ struct IdentityHistory {
         _ reader: SegmentReader, until end: UInt64, _ events: StoredEventReader, _ entries: inout [Entry]
     ) throws(ReadError) {
         var lines: [UInt8] = []
-        var tokens: [UInt64] = []
+        var terms = IndexTerms()
         while reader.nextSequence < end, case .block = try reader.next(into: &lines) {
             events.beginSegment()
             try forEachLine(of: lines) { _, line throws(ReadError) in
                 // Of an erased event its key is gone, too.
                 if reader.header.isPunctured, RedactedLine.isOne(line) { return }
-                tokens.removeAll(keepingCapacity: true)
+                terms.removeAll()
                 let event = try reading(reader.path) { () throws(FormatError) in
-                    try events.read(line, tokens: &tokens)
+                    try events.read(line, terms: &terms)
                 }
                 guard let identity = event.identity else { return }
                 entries.append(

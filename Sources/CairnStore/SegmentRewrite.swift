@@ -177,13 +177,15 @@ package struct SegmentRewrite {
         // Not from the numbers of the segment as it was: its table of classes may have had no more room.
         var events = replay.events.makeIterator()
         var sequence = replay.builder.nextSequence - UInt64(replay.restored.count)
+        let terms = replay.terms
+        var numbers = SegmentNumbers()
         try replay.lines.withBytes { bytes throws(FormatError) in
             for event in replay.restored {
                 defer { sequence += 1 }
                 let line = UnsafeRawBufferPointer(rebasing: bytes[event.range])
                 let timeBefore = builder.erasedTime(after: builder.lastReceived)
                 switch event.content {
-                case .event(_, let tokens):
+                case .event(_, let places):
                     guard let facts = events.next()?.facts else { continue }
                     if let erasure = erasure(of: sequence) {
                         let leaf = salts.withSalt(of: sequence) { $0.map { Digest.leaf(salt: $0, line: line) } }
@@ -196,10 +198,14 @@ package struct SegmentRewrite {
                         try append(redacted, timeBefore, to: &builder, &output)
                         continue
                     }
-                    let own = builder.numbered(facts, replay.modules, replay.classes)
-                    try builder.append(
-                        stored: line, facts: own, tokens: replay.tokens[tokens], received: event.received,
-                        to: &output)
+                    let own =
+                        numbers.numbered(facts)
+                        ?? numbers.learn(facts, builder.numbered(facts, replay.modules, replay.classes))
+                    try terms.withSlice { terms throws(FormatError) in
+                        try builder.append(
+                            stored: line, facts: own, terms: terms.slice(places.start, places.end), &numbers,
+                            received: event.received, to: &output)
+                    }
                 case .erased(let leaf):
                     try builder.append(erased: line, leaf: leaf, received: timeBefore, to: &output)
                 }

@@ -40,6 +40,8 @@ package struct StoreCore {
     /// When a resume file was last written, and over how many events of the active segment.
     private var resumeAt: Int64
     private var resumeCount: UInt64 = 0
+    /// The active segment holds more than goes into a resume file.
+    private var resumeIsFutile = false
     /// CRC-32C of the active segment's file so far.
     private(set) var checksum: UInt32
     private var retryAt: Int64 = 0
@@ -95,7 +97,7 @@ package struct StoreCore {
 
     /// Once the head names all events.
     private var resumeDue: Int64 {
-        builder.count > resumeCount && builder.count == headCount
+        builder.count > resumeCount && builder.count == headCount && !resumeIsFutile
             ? resumeAt + configuration.resumeInterval : Int64.max
     }
 
@@ -247,12 +249,11 @@ package struct StoreCore {
         Stamps.append(received: received, uid: submission.uid, pid: submission.pid, to: &stamps)
         var numbers = SegmentNumbers()
         try batch.withPieces { pieces throws(FormatError) in
-            var tokenStart = 0
+            var place = IndexTerms.Size()
             // To ask the builder for them copies it.
             var (sequence, segment) = (builder.nextSequence, builder.header.number)
             for entry in batch.entries {
-                let tokens = tokenStart..<(tokenStart + entry.tokenCount)
-                tokenStart = tokens.upperBound
+                let terms = pieces.terms(of: entry, at: &place)
                 if case .sync(let index) = entry.kind {
                     answer.append(.synced(token: batch.syncTokens[Int(index)]))
                     continue
@@ -277,7 +278,7 @@ package struct StoreCore {
                 defer { sequence += 1 }
                 let leaf = try builder.append(
                     line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
-                    facts: facts, tokens: pieces.tokens(tokens), received: received, durable: planned, to: &output)
+                    facts: facts, terms: terms, &numbers, received: received, durable: planned, to: &output)
                 if let identity = entry.identity {
                     identities.insert(identity, sequence: sequence, received: received)
                 }
@@ -322,7 +323,11 @@ package struct StoreCore {
     private mutating func resumeActions(now: Moment) throws(FormatError) -> [Action] {
         guard builder.count > resumeCount else { return [] }
         (resumeAt, resumeCount) = (now.monotonic, builder.count)
-        guard space == .ample, let resume = ResumeFile(builder, identities, checksum: checksum) else { return [] }
+        guard space == .ample, !resumeIsFutile else { return [] }
+        guard let resume = ResumeFile(builder, identities, checksum: checksum) else {
+            resumeIsFutile = true
+            return []
+        }
         return [.hint(path: FileNames.resume, bytes: try resume.encoded(origin.origin, logKey))]
     }
 
@@ -354,7 +359,8 @@ package struct StoreCore {
         outer.append(MerkleTree.leaf(note))
         let checkpoint = Checkpoint(origin: origin.origin, size: outer.count, root: outer.root)
         let header = SegmentHeader(
-            number: seal.number + 1, firstSequence: nextFirst, created: max(now.wall, seal.opened),
+            number: seal.number + 1, firstSequence: nextFirst,
+            created: max(now.wall, seal.opened, builder.lastReceived),
             previousSeal: Digest.sha256(note), saltKey: entropy.bytes(32), origin: origin.origin, key: next.verifier)
         var actions: [Action] = [.replace(path: FileNames.nextEpochKey, bytes: next.file, isSecret: true)]
         if writesFooter {
@@ -371,7 +377,7 @@ package struct StoreCore {
             header: header, lastReceived: builder.lastReceived, deflater: Deflater(configuration.compression))
         key = next
         opened = now.monotonic
-        (planned, resumeCount) = (nextFirst, 0)
+        (planned, resumeCount, resumeIsFutile) = (nextFirst, 0, false)
         checksum = Checksum.crc32c(header.encoded())
         statistics.seals += 1
         actions.append(.forget(path: FileNames.resume))

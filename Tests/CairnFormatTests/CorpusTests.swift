@@ -76,7 +76,7 @@ enum Corpora {
             line += Array(",\"module\":\"m\"}".utf8)
             let batch = try EventBatch.parsing([line])
             #expect(batch.rejections.isEmpty)
-            #expect(batch.tokens == [TokenField.action.token(of: string)])
+            #expect(batch.terms.tokens == [TokenField.action.token(of: string)])
             #expect(try jsonObject(batch.line())["action"] as? String == string)
         }
     }

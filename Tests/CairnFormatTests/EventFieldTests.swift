@@ -83,7 +83,7 @@ extension TokenField {
         ]
         let batch = try Self.parse(names.map { "\"\($0)\":null" }.joined(separator: ","))
         #expect(batch.extra() == "")
-        #expect(batch.tokens == [TokenField.action.token(of: "a")])
+        #expect(batch.terms.tokens == [TokenField.action.token(of: "a")])
         #expect(batch.entries[0].identity == nil)
         var facts = EventFacts()
         facts.module = batch.entries[0].facts.module
@@ -107,7 +107,7 @@ extension TokenField {
         let value = String(repeating: "x", count: count)
         let batch = try EventBatch.parsing("{\"action\":\"\(value)\",\"module\":\"m\"}")
         #expect(batch.extra().isEmpty == good)
-        #expect(batch.tokens == [TokenField.action.token(of: value)])
+        #expect(batch.terms.tokens == [TokenField.action.token(of: value)])
     }
 
     @Test(arguments: [
@@ -160,10 +160,10 @@ extension TokenField {
             (.action, "login"), (.id, "i\n"), (.actorID, "u"), (.actorEmail, "é😀"), (.ipAddress, "10.0.0.1"),
             (.tenant, "t"), (.targetType, "tt"), (.targetID, "ti"), (.sessionID, "s"),
         ]
-        #expect(batch.tokens == expected.map { $0.token(of: $1) })
+        #expect(batch.terms.tokens == expected.map { $0.token(of: $1) })
         for (field, value) in expected {
             let hash = Array(value.utf8).withUnsafeBytes { XXH64.hash($0, seed: UInt64(field.rawValue)) }
-            #expect(batch.tokens.contains(hash))
+            #expect(batch.terms.tokens.contains(hash))
         }
         #expect(batch.entries[0].facts.hasID)
         #expect(batch.entries[0].facts.opaque == 0)
@@ -186,7 +186,7 @@ extension TokenField {
     func valuesThatAreNoStringsAreOpaque(_ fields: String, _ bit: Int) throws {
         let batch = try Self.parse(fields)
         #expect(batch.entries[0].facts.opaque == 1 << UInt16(bit))
-        #expect(batch.tokens == [TokenField.action.token(of: "a")])
+        #expect(batch.terms.tokens == [TokenField.action.token(of: "a")])
     }
 
     @Test func anActionThatIsNoStringIsOpaque() throws {

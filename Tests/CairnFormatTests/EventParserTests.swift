@@ -65,7 +65,7 @@ import Testing
         #expect(rejection.offset == offset)
         #expect(batch.entries.count == 1)
         #expect(batch.entries[0].kind == .rejected(0))
-        #expect(batch.tokens == [TokenField.action.token(of: "event.rejected")])
+        #expect(batch.terms.tokens == [TokenField.action.token(of: "event.rejected")])
     }
 
     static let accepted = [
@@ -171,7 +171,7 @@ import Testing
         #expect(batch.line(0).text == lines[0])
         #expect(batch.line(4).text == lines[0])
         #expect(batch.tokens(4) == batch.tokens(0))
-        #expect(batch.tokens.count == batch.entries.reduce(0) { $0 + $1.tokenCount })
+        #expect(batch.terms.tokens.count == batch.entries.reduce(0) { $0 + $1.terms.tokens })
         #expect(batch.bytes.count == batch.entries.reduce(0) { $0 + $1.size })
     }
 
@@ -265,7 +265,7 @@ import Testing
             #expect(again.entries.map(\.kind) == [.event])
             #expect(again.extra() == "")
             #expect(again.entries[0].facts == batch.entries[0].facts)
-            #expect(again.tokens == batch.tokens)
+            #expect(again.terms.tokens == batch.terms.tokens)
         }
     }
 

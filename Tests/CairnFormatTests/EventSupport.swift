@@ -26,11 +26,14 @@ extension EventBatch {
 
     func module(_ index: Int = 0) -> String { modules.names[Int(entries[index].facts.module)].text }
 
-    func tokens(_ index: Int = 0) -> ArraySlice<UInt64> { tokens[tokenRange(index)] }
+    func tokens(_ index: Int = 0) -> ArraySlice<UInt64> {
+        let start = place(of: index).tokens
+        return terms.tokens[start..<(start + entries[index].terms.tokens)]
+    }
 
-    func tokenRange(_ index: Int) -> Range<Int> {
-        let start = entries[..<index].reduce(0) { $0 + $1.tokenCount }
-        return start..<(start + entries[index].tokenCount)
+    /// Where what the index takes of an entry begins.
+    func place(of index: Int) -> IndexTerms.Size {
+        entries[..<index].reduce(IndexTerms.Size()) { $0 + $1.terms }
     }
 
     /// The line as it is stored.

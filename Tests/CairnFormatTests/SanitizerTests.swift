@@ -77,10 +77,10 @@ import Testing
         let batch = try EventBatch.parsing(line, sanitizing: ["id", "status"])
         #expect(batch.extra() == "\"_invalid\":[\"status\"],\"_sanitized\":[\"id\",\"status\",\"actor.id\"],")
         #expect(batch.entries[0].facts.status == .other)
-        #expect(!batch.tokens.contains(TokenField.id.token(of: "secret")))
-        #expect(!batch.tokens.contains(TokenField.actorID.token(of: "bob")))
-        #expect(batch.tokens.contains(TokenField.actorID.token(of: "********")))
-        #expect(batch.tokens.contains(TokenField.tenant.token(of: "t")))
+        #expect(!batch.terms.tokens.contains(TokenField.id.token(of: "secret")))
+        #expect(!batch.terms.tokens.contains(TokenField.actorID.token(of: "bob")))
+        #expect(batch.terms.tokens.contains(TokenField.actorID.token(of: "********")))
+        #expect(batch.terms.tokens.contains(TokenField.tenant.token(of: "t")))
     }
 
     @Test func refusedLinesAreMaskedToo() throws {

@@ -27,13 +27,14 @@ struct TestSegment {
         clock = time ?? Time(nanoseconds: clock.nanoseconds + 1_000_000)
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: 1000, pid: 7, to: &stamps)
+        var (place, numbers) = (IndexTerms.Size(), SegmentNumbers())
         for (index, entry) in batch.entries.enumerated() {
             let stored = batch.stored(index, sequence: builder.nextSequence, received: clock)
             let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
             let leaf = try batch.withPieces { pieces throws(FormatError) in
                 try builder.append(
                     line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
-                    facts: facts, tokens: pieces.tokens(batch.tokenRange(index)), received: clock,
+                    facts: facts, terms: pieces.terms(of: entry, at: &place), &numbers, received: clock,
                     durable: durable ?? builder.header.firstSequence, to: &file)
             }
             expected.append(stored)
@@ -69,19 +70,19 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
         var lines: [UInt8] = []
         try Array(rest[head.size..<block.memberSize]).exactly { try block.inflate($0, with: inflater, into: &lines) }
         var events: [SegmentBuilder.RestoredEvent] = []
-        var tokens: [UInt64] = []
+        var (terms, numbers) = (IndexTerms(), SegmentNumbers())
         var start = 0
         for line in lines.dropLast().split(separator: 10, omittingEmptySubsequences: false) {
-            let tokenStart = tokens.count
-            let event = try Array(line).padded { try reader.read($0, tokens: &tokens) }
+            let termStart = terms.size
+            let event = try Array(line).padded { try reader.read($0, terms: &terms) }
             let facts = builder.numbered(event.facts, reader.modules, reader.classes)
             events.append(
                 .init(
                     range: start..<(start + line.count),
-                    content: .event(facts, tokens: tokenStart..<tokens.count), received: event.stamps.received))
+                    content: .event(facts, terms: (termStart, terms.size)), received: event.stamps.received))
             start += line.count + 1
         }
-        let expected = builder.restore(block, lines: lines, events: events, tokens: tokens)
+        let expected = try builder.restore(block, lines: lines, events: events, terms: terms, &numbers)
         #expect(expected == block)
         offset += block.memberSize
         left -= 1
@@ -188,7 +189,8 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
             #expect(Int(span.length) == blocks.reduce(0) { $0 + $1.size })
             #expect(span.firstSequence == blocks.first?.firstSequence)
             #expect(Int(span.size) == lines.reduce(0) { $0 + $1.count + 1 })
-            #expect(Int(span.size) <= Limits.block || blocks.count == 1)
+            let last = blocks.last.map { $0.lines.reduce(0) { $0 + $1.count + 1 } } ?? 0
+            #expect(Int(span.size) - last < Limits.span)
             #expect(Int(span.count) == lines.count)
             let firstEvent = Int(span.firstSequence - plain.blocks[0].firstSequence)
             for token in tokens[firstEvent..<(firstEvent + lines.count)].joined() {

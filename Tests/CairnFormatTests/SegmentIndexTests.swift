@@ -28,7 +28,11 @@ private func build(_ events: [Fact], modules: NameTable, classes: NameTable = cl
     var blocks: [(BlockHeader, UInt64, Range<Int>)] = []
     var (start, offset) = (0, UInt64(300))
     for (index, event) in events.enumerated() {
-        builder.append(event.facts, time: event.time, received: event.received, tokens: event.tokens)
+        var (terms, numbers) = (IndexTerms(), SegmentNumbers())
+        terms.tokens = event.tokens
+        try? terms.withSlice { terms throws(FormatError) in
+            builder.append(event.facts, time: event.time, received: event.received, terms, &numbers)
+        }
         guard event.blockSize > 0 else { continue }
         let header = header(events[start...index], first: 1000 + UInt64(start))
         builder.closeBlock(header, offset: offset)
@@ -59,27 +63,39 @@ private func classes(_ count: Int) -> NameTable {
 
 /// Makes the checksums right again, as far as the sizes allow.
 private func reseal(_ file: inout [UInt8]) {
-    file.removeLast(4)
-    if let size = file.withUnsafeBytes({ try? SegmentIndex.size(header: $0) }), size.head <= file.count {
-        let checksum = Array(file[..<size.head]).withUnsafeBytes { SegmentIndex.headChecksum($0) }
-        for byte in 0..<4 { file[60 + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(byte))) }
+    guard let size = file.withUnsafeBytes({ try? SegmentIndex.size(header: $0) }), size.file == file.count else {
+        return
     }
-    file.append(littleEndian: Checksum.crc32c(file))
+    func write(_ checksum: UInt32, at offset: Int) {
+        for byte in 0..<4 { file[offset + byte] = UInt8(truncatingIfNeeded: checksum >> (8 * UInt32(byte))) }
+    }
+    write(Array(file[..<size.head]).withUnsafeBytes { SegmentIndex.headChecksum($0) }, at: 60)
+    write(Checksum.crc32c(Array(file[..<(size.filterEnd - 4)])), at: size.filterEnd - 4)
+    write(Checksum.crc32c(Array(file[size.filterEnd..<(size.file - 4)])), at: size.file - 4)
 }
 
 /// The index as it is read in pieces.
-private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> SegmentIndex {
+private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["text"], piece: Int) throws -> SegmentIndex
+{
     let size = try file.withUnsafeBytes { try SegmentIndex.size(header: $0) }
     guard size.file == file.count else { throw FormatError(.malformed, "not as long as it says") }
     var search = try FilterSearch(head: Array(file.prefix(size.head)), size: size, tokens: tokens)
-    var rest = file[size.head...]
+    var rest = file[size.head..<size.filterEnd]
     while rest.count > piece {
         let taken = Array(rest.prefix(piece)).withUnsafeBytes { search.take($0) }
         if taken == 0 { break }
         rest = rest.dropFirst(taken)
     }
     rest = rest.dropFirst(Array(rest).withUnsafeBytes { search.take($0) })
-    return try Array(rest).withUnsafeBytes { try search.finish($0) }
+    var textSearch = TextSearch(try Array(rest).withUnsafeBytes { try search.finish($0) }, texts: texts)
+    rest = file[size.filterEnd...]
+    while rest.count > piece {
+        let taken = try Array(rest.prefix(piece)).withUnsafeBytes { try textSearch.take($0) }
+        if taken == 0 { break }
+        rest = rest.dropFirst(taken)
+    }
+    rest = rest.dropFirst(try Array(rest).withUnsafeBytes { try textSearch.take($0) })
+    return try Array(rest).withUnsafeBytes { try textSearch.finish($0) }
 }
 
 @Suite struct SegmentIndexTests {
@@ -109,17 +125,15 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> S
     /// Sizes of blocks and the spans that they make.
     @Test(
         arguments: [
-            ([], []), ([1], [1]), ([262_144], [1]), ([262_145], [1]), ([2_097_152], [1]), ([1, 1, 1], [3]),
-            ([100_000, 162_144], [2]), ([100_000, 162_143], [2]), ([100_000, 162_145], [1, 1]),
-            ([100_000, 100_000, 62_144, 1], [3, 1]), ([100_000, 100_000, 100_000, 1], [2, 2]),
-            ([5, 262_144, 5], [1, 1, 1]), ([5, 1_000_000, 5, 5], [1, 1, 2]), ([262_144, 262_144], [1, 1]),
-            ([200_000, 200_000, 200_000], [1, 1, 1]), ([300_000, 5, 5], [1, 2]),
+            ([], []), ([1], [1]), ([131_071], [1]), ([131_072], [1]), ([2_097_152], [1]), ([1, 1, 1], [3]),
+            ([100_000, 31_072], [2]), ([100_000, 31_071, 1], [3]), ([100_000, 31_072, 1], [2, 1]),
+            ([131_071, 262_144, 1], [2, 1]), ([50_000, 50_000, 50_000, 1], [3, 1]), ([5, 262_144, 5], [2, 1]),
+            ([5, 1_000_000, 5, 5], [2, 2]), ([262_144, 262_144], [1, 1]), ([100_000, 100_000, 100_000], [2, 1]),
         ] as [([UInt32], [UInt32])])
     func cutsSpans(_ sizes: [UInt32], _ spans: [UInt32]) throws {
         let events = sizes.map { Fact(blockSize: $0) }
         let index = try SegmentIndex(build(events, modules: modules(1)).file)
         #expect(index.spans.map(\.blocks) == spans)
-        for span in index.spans { #expect(span.size <= 262_144 || span.blocks == 1) }
     }
 
     @Test func saysWhatANaiveCountSays() throws {
@@ -312,7 +326,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> S
             return errorCode { _ = try SegmentIndex(file) }
         }
         let full = build(events, modules: modules(1024), classes: classes(17)).file
-        let row = full.count - 4 - 32 - 32
+        let row = full.count - 12 - 32 - 32
         #expect(full[row] == 0xFF && full[row + 1] == 0xFF && full[row + 2] == 17)
         #expect(code(full) { _ in } == nil)
         #expect(code(full) { $0[row + 2] = 16 } == .malformed)
@@ -324,12 +338,12 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> S
         _ = RetentionClass.unknown.withUnsafeBytes { unknown.insert($0) }
         let small = build(events, modules: modules(2), classes: unknown).file
         #expect(code(small) { _ in } == nil)
-        #expect(code(small) { ($0[small.count - 68], $0[small.count - 67]) = (0xFF, 0xFF) } == .malformed)
+        #expect(code(small) { ($0[small.count - 76], $0[small.count - 75]) = (0xFF, 0xFF) } == .malformed)
     }
 
     @Test func classesStandOnce() throws {
         var file = build([Fact(blockSize: 1000)], modules: modules(1), classes: classes(3)).file
-        let place = 64 + 8 + 4
+        let place = 72 + 8 + 4
         #expect(Array(file[place..<(place + 6)]) == [0, 0, 0, 2, 0x74, 0x31])
         file[place + 5] = 0x32
         reseal(&file)
@@ -354,19 +368,23 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> S
             (33, 8, .malformed),
             (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
             (48, 0, .malformed), (49, 5, .malformed), (52, 5, .malformed), (56, 2, .malformed), (58, 1, .malformed),
-            (64, 8, .malformed), (64, 200, .malformed), (79, 0x30, .malformed),
-            (88, 8, .malformed), (89, 1, .malformed), (91, 1, .malformed),
-            (92 + 78, 1, .malformed), (92 + 80, 1, .malformed), (92 + 84, 0xFF, .malformed), (92 + 88, 1, .malformed),
-            (92 + 224 + 12, 1, .malformed), (92 + 224 + 16, 0, .malformed),
-            (388, 1, .malformed), (388 + 2, 1, .malformed), (388 + 4, 1, .malformed), (388 + 7, 1, .malformed),
-            (388 + 8, 0, .malformed), (388 + 8, 2, .malformed), (388 + 15, 0x80, .malformed), (388 + 16, 1, .malformed),
-            (388 + 31, 0x80, .malformed), (388 + 64, 0, .malformed), (388 + 64, 3, .malformed),
+            (64, 5, .malformed), (69, 1, .malformed), (72, 8, .malformed), (72, 200, .malformed),
+            (87, 0x30, .malformed),
+            (96, 8, .malformed), (97, 1, .malformed), (99, 1, .malformed),
+            (100 + 78, 1, .malformed), (100 + 80, 1, .malformed), (100 + 84, 0xFF, .malformed),
+            (100 + 88, 1, .malformed), (100 + 92, 3, .malformed),
+            (100 + 224 + 12, 1, .malformed), (100 + 224 + 16, 0, .malformed),
+            (396, 1, .malformed), (396 + 2, 1, .malformed), (396 + 4, 1, .malformed), (396 + 7, 1, .malformed),
+            (396 + 8, 0, .malformed), (396 + 8, 2, .malformed), (396 + 15, 0x80, .malformed), (396 + 16, 1, .malformed),
+            (396 + 31, 0x80, .malformed), (396 + 64, 0, .malformed), (396 + 64, 3, .malformed),
+            (528, 1, .truncated), (528, 17, .malformed), (529, 1, .malformed), (530, 8, .malformed),
+            (530, 9, .malformed),
         ] as [(Int, UInt8, FormatError.Code)])
     func forgedFilesAreRefused(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }
         var file = build(events, modules: modules(3)).file
-        #expect(file.count == 64 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 4)
+        #expect(file.count == 72 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 4 + 4 + 4)
         file[offset] = file[offset] == value ? value ^ 1 : value
         reseal(&file)
         #expect(errorCode { _ = try SegmentIndex(file) } == code)
@@ -376,7 +394,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], piece: Int) throws -> S
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }
         var file = build(events, modules: modules(3)).file
-        let cells = 64 + 3 * 8 + 4 + 224
+        let cells = 72 + 3 * 8 + 4 + 224
         let (first, second) = (Array(file[cells..<(cells + 24)]), Array(file[(cells + 24)..<(cells + 48)]))
         for order in [second + first, first + first] {
             file.replaceSubrange(cells..<(cells + 48), with: order)

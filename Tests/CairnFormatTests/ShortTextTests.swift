@@ -47,4 +47,19 @@ import Testing
         for (number, text) in texts.enumerated() { #expect(names.find(ShortText(text)) == UInt8(number)) }
         #expect(names.find(ShortText("q")) == nil)
     }
+
+    @Test func aWholeTextHasItsBytes() {
+        var random = SeededRandom()
+        for size in 0...20 {
+            let text = (0..<size).map { _ in UInt8(random.below(256)) }
+            let short = text.withUnsafeBytes { ShortText($0) }
+            #expect(short.isWhole == (size <= 16))
+            if short.isWhole { #expect(short.bytes == text) }
+            for place in text.indices where size <= 16 {
+                var other = text
+                other[place] ^= 1
+                #expect(other.withUnsafeBytes { ShortText($0) } != short)
+            }
+        }
+    }
 }

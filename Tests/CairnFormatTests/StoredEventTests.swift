@@ -95,12 +95,12 @@ import Testing
         let reader = try StoredEventReader()
         for index in batch.entries.indices {
             let stored = batch.stored(index, sequence: UInt64(index))
-            var tokens: [UInt64] = []
-            let event = try stored.padded { try reader.read($0, tokens: &tokens) }
+            var terms = IndexTerms()
+            let event = try stored.padded { try reader.read($0, terms: &terms) }
             let entry = batch.entries[index]
             #expect(event.stamps == (try stored.exactly { try Stamps(line: $0) }))
             #expect(event.stamps.sequence == UInt64(index))
-            #expect(tokens[...] == batch.tokens(index))
+            #expect(terms.tokens[...] == batch.tokens(index))
             #expect(event.identity == entry.identity)
             #expect(reader.modules.names[Int(event.facts.module)].text == batch.module(index))
             let retentionClass = reader.classes.names[Int(event.facts.retentionClass)]
@@ -121,17 +121,17 @@ import Testing
     ])
     func refuses(_ line: String) throws {
         let reader = try StoredEventReader()
-        var tokens: [UInt64] = []
-        #expect(errorCode { _ = try Array(line.utf8).padded { try reader.read($0, tokens: &tokens) } } == .malformed)
-        #expect(tokens.isEmpty)
+        var terms = IndexTerms()
+        #expect(errorCode { _ = try Array(line.utf8).padded { try reader.read($0, terms: &terms) } } == .malformed)
+        #expect(terms.size == IndexTerms.Size())
     }
 
     @Test func aTableOfModulesIsGoodForOneSegment() throws {
         let reader = try StoredEventReader()
         func read(_ module: String) throws {
-            var tokens: [UInt64] = []
+            var terms = IndexTerms()
             let batch = try EventBatch.parsing("{\"action\":\"a\",\"module\":\"\(module)\"}")
-            _ = try batch.stored(sequence: 1).padded { try reader.read($0, tokens: &tokens) }
+            _ = try batch.stored(sequence: 1).padded { try reader.read($0, terms: &terms) }
         }
         for number in 0..<Limits.modules { try read("m\(number)") }
         #expect(reader.modules.count == Limits.modules)
@@ -146,9 +146,9 @@ import Testing
     @Test func aTableOfClassesIsGoodForOneBlock() throws {
         let reader = try StoredEventReader()
         func read(_ tenant: String) throws -> UInt16 {
-            var tokens: [UInt64] = []
+            var terms = IndexTerms()
             let batch = try EventBatch.parsing("{\"action\":\"a\",\"module\":\"m\",\"tenant\":\"\(tenant)\"}")
-            let event = try batch.stored(sequence: 1).padded { try reader.read($0, tokens: &tokens) }
+            let event = try batch.stored(sequence: 1).padded { try reader.read($0, terms: &terms) }
             return event.facts.retentionClass
         }
         for number in 1..<2000 { #expect(try read("t\(number)") == number) }

@@ -3,7 +3,7 @@ import Testing
 @testable import CairnFormat
 
 @Suite struct TokenFilterTests {
-    private static func filter(_ tokens: some Sequence<UInt64>) -> [UInt8] {
+    private static func filter(_ tokens: some Collection<UInt64>) -> [UInt8] {
         var filter = TokenFilter()
         filter.insert(tokens)
         var bytes: [UInt8] = []

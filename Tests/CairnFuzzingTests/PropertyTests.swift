@@ -68,7 +68,7 @@ import Testing
             case .retentionClass: batch.entries[0].facts.retentionClass = 0
             case .identity: batch.entries[0].identity = nil
             case .brace: batch.entries[0].brace = 0
-            case .token: batch.tokens[0] ^= 1
+            case .token: batch.terms.tokens[0] ^= 1
             case .value: batch.bytes[11] ^= 1
             case .lineFeed: batch.bytes[11] = 0x0A
             case .stamps:

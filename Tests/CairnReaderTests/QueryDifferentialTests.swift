@@ -125,7 +125,7 @@ private final class RandomLog {
             let module = random.pick(["authentication", "scanning", "system"])
             for _ in 0..<Int.random(in: 1...8, using: &random) {
                 var fields = randomFields(&random, module: module)
-                // Few and large: a span of the index ends with 256 KiB.
+                // Few and large: a span of the index ends with 128 KiB.
                 if padding > 0, block % 5 == 0, lines.isEmpty {
                     fields.append(("padding", .string(String(repeating: "p", count: padding))))
                 }
@@ -284,7 +284,12 @@ private struct Question {
             let path = random.pick(paths.filter { !$0[0].hasPrefix("_") && $0[0] != "timestamp" })
             return .membership(path: path, values: values)
         }
-        if random.oneIn(6) { return .text(random.pick(["log", "N", "say \"h", "ü", "p\\", "zebra", "a b", "hi"])) }
+        if random.oneIn(6) {
+            return .text(
+                random.pick([
+                    "log", "N", "say \"h", "über", "p\\", "zebra", "a b", "login", "LED", "0.0.7", "db-1", "failed",
+                ]))
+        }
         let path = random.pick(paths)
         var relation = random.oneIn(3) ? random.pick(["!=", "<", "<=", ">", ">="]) : "="
         var value = random.pick(words)

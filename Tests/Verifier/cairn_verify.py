@@ -25,7 +25,7 @@ import sys
 import zlib
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -581,6 +581,8 @@ class Event:
     retention: bytes = bytes(4)
     trace: Trace | None = None
     erased: Erased | None = None
+    # Where each stands, by `searched_texts`, and what it is.
+    texts: list[tuple[tuple[int, bytes | None] | None, bytes]] = field(default_factory=list)
 
 
 def levels(line: bytes) -> int:
@@ -667,7 +669,7 @@ def read_event(line: bytes, seq: int) -> Event:
         module if isinstance(module, str) and MODULE.fullmatch(module) else "?",
         place(STATUSES, event.get("status")), place(SEVERITIES, event.get("severity")), event.get("id") is not None,
         opaque, tokens, retention_class(event),
-        read_trace(event, seq) if line.startswith(OWN, stamps.end()) else None)
+        read_trace(event, seq) if line.startswith(OWN, stamps.end()) else None, texts=searched_texts(event))
 
 
 # ---------------------------------------------------------------- the index
@@ -676,6 +678,11 @@ TOKEN_FIELDS = ("actor.id", "actor.email", "ip_address", "tenant", "action", "ta
                 "id")
 STATUSES = ("success", "failed", "warning", "info")
 SEVERITIES = ("low", "medium", "high", "critical")
+SEARCHED_FIELDS = ("action", "actor", "target", "details")
+SPAN_LENGTH = 131_072
+COLUMNS, COLUMN_NAME, COLUMN_VALUES, COLUMN_VALUE = 16, 16, 15, 64
+MISSING, GIVEN_UP = 1, 2
+TRIGRAM_BITS, TRIGRAM_LEAST = 4096, 64
 HOUR = 3_600_000_000_000
 CELLS = 65_536
 CLASSES, TALLIES = 1024, 16_384
@@ -763,6 +770,83 @@ def token_filter(tokens: list[int]) -> bytes:
     return b"".join(blocks.get(index, 0).to_bytes(32, "little") for index in range(count))
 
 
+def searched_texts(event: Members) -> list[tuple[tuple[int, bytes | None] | None, bytes]]:
+    """The strings that a text is searched for in; of each the field and the member, or None for one that stands deeper."""
+    texts = []
+
+    def nested(value) -> None:
+        if isinstance(value, str):
+            texts.append((None, value.encode()))
+        elif isinstance(value, list):
+            for inner in value:
+                nested(inner[1] if isinstance(value, Members) else inner)
+
+    for number, field in enumerate(SEARCHED_FIELDS):
+        value = event.get(field)
+        if isinstance(value, str):
+            texts.append(((number, None), value.encode()))
+        elif isinstance(value, Members):
+            for name, inner in value:
+                if isinstance(inner, str):
+                    texts.append(((number, name.encode()), inner.encode()))
+                else:
+                    nested(inner)
+        else:
+            nested(value)
+    return texts
+
+
+def trigrams(text: bytes) -> set[int]:
+    """The bits of those that begin at an even place, bit 5 of each byte set."""
+    folded = bytes(byte | 0x20 for byte in text)
+    return {int.from_bytes(folded[at:at + 3], "little") * 0x9E3779B1 % 2**32 >> 20 for at in range(0, len(text) - 2, 2)}
+
+
+def trigram_filter(bits: set[int]) -> bytes:
+    count = TRIGRAM_BITS
+    while bits and count > TRIGRAM_LEAST:
+        half = {bit // 2 for bit in bits}
+        if len(half) * 2 > count // 2:
+            break
+        count, bits = count // 2, half
+    return sum(1 << bit for bit in bits).to_bytes(count // 8, "little") if bits else b""
+
+
+def packed(codes: list[int], width: int) -> bytes:
+    return sum(code << width * at for at, code in enumerate(codes)).to_bytes((len(codes) * width + 7) // 8, "little")
+
+
+def text_summary(events: list[Event]) -> bytes:
+    """What an index says of the texts of a span."""
+    columns, rows, bits = {}, [], set()
+    for event in events:
+        row = {}
+        for key, text in event.texts:
+            if key and len(key[1] or b"") <= COLUMN_NAME and (key in columns or len(columns) < COLUMNS):
+                values = columns.setdefault(key, [])
+                if values is not None and key not in row and len(text) <= COLUMN_VALUE:
+                    if text in values or len(values) < COLUMN_VALUES:
+                        values += [text] if text not in values else []
+                        row[key] = values.index(text)
+                        continue
+                    for value in values:
+                        bits |= trigrams(value)
+                    columns[key] = None
+            bits |= trigrams(text)
+        rows.append(row)
+    encoded = b""
+    for key, values in columns.items():
+        state = GIVEN_UP if values is None else MISSING if any(key not in row for row in rows) else 0
+        encoded += bytes([key[0], 255 if key[1] is None else len(key[1])]) + (key[1] or b"")
+        encoded += bytes([len(values or []), state]) + b"".join(bytes([len(value)]) + value for value in values or [])
+        if values is not None:
+            codes = len(values) + (state == MISSING)
+            width = 0 if codes <= 1 else 1 if codes == 2 else 2 if codes <= 4 else 4
+            encoded += packed([row.get(key, len(values)) for row in rows], width)
+    bloom = trigram_filter(bits)
+    return struct.pack("<BBH", len(columns), 0, len(bloom)) + encoded + bloom
+
+
 class Span:
     """A run of whole blocks."""
 
@@ -774,7 +858,7 @@ class Span:
         self.size, self.blocks, self.lines = self.size + size, self.blocks + 1, self.lines + lines
         self.events += events
 
-    def encoded(self, modules: list[str], filter_offset: int, filter_length: int) -> bytes:
+    def encoded(self, modules: list[str], filter_place: tuple[int, int], text_place: tuple[int, int]) -> bytes:
         def bits(values) -> int:
             return sum({1 << value for value in values})
 
@@ -783,10 +867,10 @@ class Span:
         for event in present:
             opaque |= event.opaque
         return struct.pack(
-            "<QQQIIIIqqqqHHHHIIQ", self.offset, self.size, self.first, len(events), self.blocks, self.lines,
+            "<QQQIIIIqqqqHHHHIIII", self.offset, self.size, self.first, len(events), self.blocks, self.lines,
             sum(event.has_id for event in present), *least_and_greatest([event.time for event in events]),
             events[0].received, events[-1].received, bits(event.status for event in present),
-            bits(event.severity for event in present), opaque, 0, filter_offset, filter_length, 0
+            bits(event.severity for event in present), opaque, 0, *filter_place, *text_place
         ) + bits(modules.index(event.module) for event in present).to_bytes(128, "little")
 
 
@@ -799,7 +883,7 @@ class Index:
 
     def add(self, offset: int, size: int, first: int, lines: int, events: list[Event]) -> None:
         span = self.spans[-1] if self.spans else None
-        if not span or span.lines >= BLOCK_LENGTH or span.lines + lines > BLOCK_LENGTH:
+        if not span or span.lines >= SPAN_LENGTH:
             span = Span(offset, first)
             self.spans.append(span)
         span.add(size, lines, events)
@@ -821,11 +905,12 @@ class Index:
         self.tallies[pair] = count + 1, least, event.received
 
     def encoded(self) -> bytes:
-        names, spans, filters = list(self.modules), b"", b""
+        names, spans, filters, texts = list(self.modules), b"", b"", b""
         for span in self.spans:
             bits = token_filter([token for event in span.events for token in event.tokens])
-            spans += span.encoded(names, len(filters), len(bits))
-            filters += bits
+            summary = text_summary(span.events)
+            spans += span.encoded(names, (len(filters), len(bits)), (len(texts), len(summary)))
+            filters, texts = filters + bits, texts + summary
         classes, tallies = dict(self.classes), sorted((pair, tally) for pair, tally in self.tallies.items() if pair)
         if None in self.tallies:
             pair = 0xFFFF, classes.setdefault(UNKNOWN_CLASS, len(classes))
@@ -836,12 +921,12 @@ class Index:
         cells = [struct.pack("<qHBBIQ", *cell, 0, count) for cell, count in sorted(self.cells.items()) if is_complete]
         modules = b"".join(bytes([len(name)]) + name.encode() for name in names)
         data = struct.pack(
-            "<8sHHIQQIIIIIIII", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
+            "<8sHHIQQIIIIIIIIQ", b"cairnidx", 1, 0 if is_complete else 1, len(self.spans), self.first,
             sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters),
-            len(classes), len(class_bytes), len(tallies), 0
+            len(classes), len(class_bytes), len(tallies), 0, len(texts)
         ) + modules + class_bytes + spans + b"".join(cells) + rows
         data = data[:60] + struct.pack("<I", crc32c(data)) + data[64:] + filters
-        return data + struct.pack("<I", crc32c(data))
+        return data + struct.pack("<I", crc32c(data)) + texts + struct.pack("<I", crc32c(texts))
 
 
 # ---------------------------------------------------------------- one segment

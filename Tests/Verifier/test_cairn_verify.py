@@ -903,8 +903,9 @@ def test_a_filter_has_no_false_negatives_and_is_halved():
 
 
 def test_spans_end_with_the_block_that_fills_them():
-    """Two blocks of 100,000 bytes make a span; a third would bring it over 262,144 and begins the next."""
-    for sizes, expected in (([100] * 3, [2, 1]), ([262.144, 1], [1, 1]), ([1, 262.144], [1, 1]), ([300, 300], [1, 1])):
+    """Two blocks of 100,000 bytes make a span, as the second brings it over 131,072."""
+    for sizes, expected in (([100] * 3, [2, 1]), ([131.071, 1, 1], [2, 1]), ([131.072, 1], [1, 1]), ([1, 262.144], [2]),
+                            ([300, 300], [1, 1])):
         index = cv.Index(0)
         for at, size in enumerate(sizes):
             index.add(at, 1, at, int(size * 1000), [cv.Event(0, 0, "m", 0, 0, False, 0, [])])
@@ -935,7 +936,8 @@ def test_retention_classes(fields, expected):
 def tallies_of(index):
     """How many classes an index names, and its tallies."""
     data = index.encoded()
-    cells, filters, classes, class_length, rows, checksum = struct.unpack_from("<IIIIII", data, 40)
+    cells, filters, classes, class_length, rows, checksum, texts = struct.unpack_from("<IIIIIIQ", data, 40)
+    data = data[:-4 - texts]
     assert checksum == crc32c(data[:60] + bytes(4) + data[64:-4 - filters])
     assert class_length == len(b"".join(index.classes)) + (4 if classes > len(index.classes) else 0)
     at = len(data) - 4 - filters - 32 * rows
@@ -975,12 +977,18 @@ def test_a_forged_index_whose_digest_the_footer_names(tmp_path):
     writer.checkpoint()
     path, index = writer.directory / (writer.stem + ".index"), writer.index()
     data = writer.data_path.read_bytes()
-    for at in range(len(index) - 4):
-        forged = index[:at] + bytes([index[at] ^ 1]) + index[at + 1:-4]
-        head = len(forged) - struct.unpack_from("<I", forged, 44)[0]
-        if not 60 <= at < 64:
-            forged = forged[:60] + struct.pack("<I", crc32c(forged[:60] + bytes(4) + forged[64:head])) + forged[64:]
-        forged += struct.pack("<I", crc32c(forged))
+    filters, texts = struct.unpack_from("<I", index, 44)[0], struct.unpack_from("<Q", index, 64)[0]
+    start = len(index) - 4 - texts
+    sums = set(range(60, 64)) | set(range(start - 4, start)) | set(range(len(index) - 4, len(index)))
+    for at in range(len(index)):
+        forged = bytearray(index)
+        forged[at] ^= 1
+        head = start - 4 - filters
+        if at not in sums:
+            forged[60:64] = struct.pack("<I", crc32c(bytes(forged[:60]) + bytes(4) + bytes(forged[64:head])))
+            forged[start - 4:start] = struct.pack("<I", crc32c(bytes(forged[:start - 4])))
+            forged[-4:] = struct.pack("<I", crc32c(bytes(forged[start:-4])))
+        forged = bytes(forged)
         path.write_bytes(forged)
         writer.data_path.write_bytes(data[:-102] + footer(6, merkle(writer.leaves), forged))
         assert verdict(writer.directory) == ("INDEX-DAMAGED", None), at

@@ -10,6 +10,8 @@ indirect enum Condition: Sendable, Equatable {
     case statuses(UInt16)
     case severities(UInt16)
     case token(TokenField, UInt64)
+    /// With this text in one of the strings that are searched.
+    case text(String)
     case sequences(Range<UInt64>)
     case not(Condition)
     case any([Condition])
@@ -26,7 +28,8 @@ indirect enum Condition: Sendable, Equatable {
         case .not(let term): self = .not(Condition(term))
         case .any(let terms): self = .any(terms.map { Condition($0) })
         case .all(let terms): self = .all(terms.map { Condition($0) })
-        case .match, .presence, .text: self = .unknown
+        case .text(let text): self = .text(text)
+        case .match, .presence: self = .unknown
         }
     }
 
@@ -103,7 +106,17 @@ indirect enum Condition: Sendable, Equatable {
         case .token(_, let token): [token]
         case .not(let condition): condition.tokens
         case .any(let conditions), .all(let conditions): conditions.flatMap(\.tokens)
-        case .modules, .statuses, .severities, .sequences, .unknown: []
+        case .modules, .statuses, .severities, .text, .sequences, .unknown: []
+        }
+    }
+
+    /// The texts that indexes are asked for.
+    var texts: [String] {
+        switch self {
+        case .text(let text): [text]
+        case .not(let condition): condition.texts
+        case .any(let conditions), .all(let conditions): conditions.flatMap(\.texts)
+        case .modules, .statuses, .severities, .token, .sequences, .unknown: []
         }
     }
 
@@ -120,6 +133,7 @@ indirect enum Condition: Sendable, Equatable {
         case .statuses(let bits): return summary.statuses(bits)
         case .severities(let bits): return summary.severities(bits)
         case .token(let field, let token): return Outlook(may: summary.mayHave(token, field), must: false)
+        case .text(let text): return summary.text(text)
         case .sequences(let range):
             let own = summary.sequences
             return Outlook(may: range.overlaps(own), must: range.clamped(to: own) == own)
@@ -161,4 +175,5 @@ protocol EventSummary {
     func statuses(_ bits: UInt16) -> Outlook
     func severities(_ bits: UInt16) -> Outlook
     func mayHave(_ token: UInt64, _ field: TokenField) -> Bool
+    func text(_ text: String) -> Outlook
 }

@@ -16,9 +16,9 @@ extension AuditLog {
     public func count(_ query: Query = Query()) throws(ReadError) -> (count: UInt64, statistics: QueryStatistics) {
         var query = query
         query.limit = nil
-        let scan = try SpanScan(directory, query) { EventCounter() }
+        let scan = try SpanScan(directory, query, countsOnly: true) { EventCounter() }
         while try scan.next() != nil {}
         let statistics = scan.statistics
-        return (UInt64(statistics.eventsMatched), statistics)
+        return (UInt64(statistics.eventsMatched + statistics.eventsCounted), statistics)
     }
 }

@@ -70,7 +70,7 @@ private indirect enum TermMatcher {
 }
 
 extension JSONTape {
-    private static let searched: [StaticString] = ["action", "actor", "target", "details"]
+    private static let searched = SearchedField.allCases.map(\.name)
 
     /// Whether the pattern occurs in a string under one of the fields that a text alone is searched for in.
     fileprivate func hasSearchedText(_ pattern: BytePattern) -> Bool {

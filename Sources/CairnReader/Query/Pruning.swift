@@ -20,6 +20,8 @@ struct Pruning: Sendable {
         case sets
         /// The filter over tokens.
         case tokens
+        /// The searched strings.
+        case texts
     }
 
     init(_ query: Query, within bounds: Range<UInt64>) {
@@ -62,14 +64,29 @@ struct Pruning: Sendable {
     }
 
     /// - Parameter hasErased: whether events of the segment were erased: they are in none of the span's sets.
-    func exclusion(of span: IndexSpan, of index: SegmentIndex, hasErased: Bool) -> Reason? {
+    func exclusion(ofSpan number: Int, of index: SegmentIndex, hasErased: Bool) -> Reason? {
+        let span = index.spans[number]
         let sequences = span.firstSequence..<span.endSequence
         if excludes(sequences: sequences) { return .sequence }
         // A span whose times are the wrong way round is a hint that cannot be right.
         if span.leastTime <= span.greatestTime, excludes(times: span.leastTime...span.greatestTime) { return .time }
-        let summary = SpanSummary(span: span, index: index, sequences: sequences, hasErased: hasErased)
+        var summary = SpanSummary(number: number, index: index, sequences: sequences, hasErased: hasErased)
         if condition.outlook(in: summary).may { return nil }
-        return condition.outlook(in: summary.withoutTokens).may ? .tokens : .sets
+        summary.usesTexts = false
+        if condition.outlook(in: summary).may { return .texts }
+        summary.usesTokens = false
+        return condition.outlook(in: summary).may ? .tokens : .sets
+    }
+
+    /// How many events of a span are wanted and match; nil if that takes a look at them.
+    func count(inSpan number: Int, of index: SegmentIndex, hasErased: Bool) -> Int? {
+        let span = index.spans[number]
+        let sequences = span.firstSequence..<span.endSequence
+        guard self.sequences.clamped(to: sequences) == sequences,
+            times == nil || span.leastTime <= span.greatestTime && includes(times: span.leastTime...span.greatestTime)
+        else { return nil }
+        return condition.events(
+            in: SpanSummary(number: number, index: index, sequences: sequences, hasErased: hasErased))?.count
     }
 }
 
@@ -87,27 +104,18 @@ private struct SealSummary: EventSummary {
     func statuses(_ bits: UInt16) -> Outlook { .unknown }
     func severities(_ bits: UInt16) -> Outlook { .unknown }
     func mayHave(_ token: UInt64, _ field: TokenField) -> Bool { true }
+    func text(_ text: String) -> Outlook { .unknown }
 }
 
 private struct SpanSummary: EventSummary {
-    let span: IndexSpan
+    let number: Int
     let index: SegmentIndex
     let sequences: Range<UInt64>
     let hasErased: Bool
-    private var usesTokens = true
+    var usesTokens = true
+    var usesTexts = true
 
-    init(span: IndexSpan, index: SegmentIndex, sequences: Range<UInt64>, hasErased: Bool) {
-        self.span = span
-        self.index = index
-        self.sequences = sequences
-        self.hasErased = hasErased
-    }
-
-    var withoutTokens: SpanSummary {
-        var other = self
-        other.usesTokens = false
-        return other
-    }
+    private var span: IndexSpan { index.spans[number] }
 
     func modules(_ names: [[UInt8]]) -> Outlook {
         var own = ModuleBits()
@@ -127,5 +135,40 @@ private struct SpanSummary: EventSummary {
 
     func mayHave(_ token: UInt64, _ field: TokenField) -> Bool {
         !usesTokens || span.opaque & (1 << UInt16(field.rawValue)) != 0 || index.mayContain(token, in: span)
+    }
+
+    func text(_ text: String) -> Outlook {
+        guard usesTexts, let found = events(with: text) else { return .unknown }
+        return Outlook(may: !found.isEmpty, must: found.isAll)
+    }
+
+    func events(with text: String) -> EventSet? { index.events(with: text, inSpan: number) }
+}
+
+extension Condition {
+    /// The events of a span for which it holds; nil if that takes a look at them.
+    fileprivate func events(in span: SpanSummary) -> EventSet? {
+        let outlook = outlook(in: span)
+        if outlook.may == outlook.must {
+            return EventSet(count: Int(span.sequences.upperBound - span.sequences.lowerBound), all: outlook.must)
+        }
+        switch self {
+        case .text(let text): return span.events(with: text)
+        case .not(let condition): return condition.events(in: span)?.inverted
+        case .any(let conditions): return Self.merged(conditions, in: span) { $0.formUnion($1) }
+        case .all(let conditions): return Self.merged(conditions, in: span) { $0.formIntersection($1) }
+        case .modules, .statuses, .severities, .token, .sequences, .unknown: return nil
+        }
+    }
+
+    private static func merged(
+        _ conditions: [Condition], in span: SpanSummary, _ merge: (inout EventSet, EventSet) -> Void
+    ) -> EventSet? {
+        guard var merged = conditions.first?.events(in: span) else { return nil }
+        for condition in conditions.dropFirst() {
+            guard let events = condition.events(in: span) else { return nil }
+            merge(&merged, events)
+        }
+        return merged
     }
 }

@@ -78,6 +78,12 @@ public struct QueryStatistics: Sendable, Equatable {
     public var blocksPrunedBySets = 0
     /// By the filter over identifiers.
     public var blocksPrunedByTokens = 0
+    /// By their texts.
+    public var blocksPrunedByTexts = 0
+    /// Blocks whose matches the index could count, so that they were not read either.
+    public var blocksCounted = 0
+    /// Matches in them.
+    public var eventsCounted = 0
     /// Bytes of lines that were inflated.
     public var bytesInflated = 0
     /// Events that were looked at.
@@ -101,6 +107,9 @@ public struct QueryStatistics: Sendable, Equatable {
         blocksPrunedByTime += other.blocksPrunedByTime
         blocksPrunedBySets += other.blocksPrunedBySets
         blocksPrunedByTokens += other.blocksPrunedByTokens
+        blocksPrunedByTexts += other.blocksPrunedByTexts
+        blocksCounted += other.blocksCounted
+        eventsCounted += other.eventsCounted
         bytesInflated += other.bytesInflated
         eventsExamined += other.eventsExamined
         eventsParsed += other.eventsParsed
@@ -116,6 +125,19 @@ public struct QueryStatistics: Sendable, Equatable {
         case .time: blocksPrunedByTime += blocks
         case .sets: blocksPrunedBySets += blocks
         case .tokens: blocksPrunedByTokens += blocks
+        case .texts: blocksPrunedByTexts += blocks
         }
+    }
+
+    /// Counts a span as not to be read, as so many of its events match.
+    mutating func count(_ counted: SegmentSpans.Counted) {
+        blocksCounted += counted.blocks
+        eventsCounted += counted.events
+    }
+
+    /// Takes that back: the span is read after all.
+    mutating func uncount(_ counted: SegmentSpans.Counted) {
+        blocksCounted -= counted.blocks
+        eventsCounted -= counted.events
     }
 }

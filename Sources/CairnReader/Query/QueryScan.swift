@@ -34,15 +34,16 @@ final class SpanScan<Work: SpanWork> {
     ///   - bounds: sequence numbers beyond which nothing is looked at.
     ///   - tail: where an earlier scan of the same log ended; it must have examined all before.
     ///   - threads: besides the owner's own.
+    ///   - countsOnly: whether nothing but the number of matches is wanted, so that what indexes can count is not read.
     init(
         _ directory: LogDirectory, _ query: Query, within bounds: Range<UInt64> = 0..<Limits.sequence,
-        after tail: SegmentSpans.Tail? = nil, threads: Int = Processors.active,
+        after tail: SegmentSpans.Tail? = nil, threads: Int = Processors.active, countsOnly: Bool = false,
         _ makeWork: @escaping @Sendable () -> Work
     ) throws(ReadError) {
         self.query = query
         self.threads = threads
         self.makeWork = makeWork
-        plan = try ScanPlan(directory, query, within: bounds, after: tail)
+        plan = try ScanPlan(directory, query, within: bounds, after: tail, countsOnly: countsOnly)
         pipeline = Self.pipeline(query, plan.pruning, threads, makeWork)
     }
 

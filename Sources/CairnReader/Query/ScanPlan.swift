@@ -14,6 +14,7 @@ struct ScanPlan {
     private let directory: LogDirectory
     private let isForward: Bool
     private let passesEncrypted: Bool
+    private let countsOnly: Bool
     /// Segments to come; the next one is the last.
     private var queue: [Source] = []
     private var current: SegmentSpans?
@@ -28,13 +29,16 @@ struct ScanPlan {
     /// - Parameters:
     ///   - bounds: sequence numbers beyond which nothing is looked at.
     ///   - tail: where an earlier scan of the same log ended; it must have examined all before.
+    ///   - countsOnly: whether what indexes can count need not be read; the statistics tell how much that is.
     init(
-        _ directory: LogDirectory, _ query: Query, within bounds: Range<UInt64>, after tail: SegmentSpans.Tail?
+        _ directory: LogDirectory, _ query: Query, within bounds: Range<UInt64>, after tail: SegmentSpans.Tail?,
+        countsOnly: Bool
     ) throws(ReadError) {
         self.directory = directory
         self.tail = tail
         isForward = query.order == .oldestFirst
         passesEncrypted = query.passesEncrypted
+        self.countsOnly = countsOnly
         pruning = Pruning(query, within: bounds)
         if !pruning.isEmpty { try list { _ in true } }
     }
@@ -123,7 +127,9 @@ struct ScanPlan {
             var opened = try SegmentSpans(directory, source.segment, seal: ownSeal, end: source.nextFirst, after: tail)
             // Behind an earlier scan only the end is left, which the walk reaches at once.
             let isResumed = opened.tail.sequence > first
-            if isResumed || ownSeal == nil || !opened.planByIndex(directory, pruning, &statistics) {
+            if isResumed || ownSeal == nil
+                || !opened.planByIndex(directory, pruning, countsOnly: countsOnly, &statistics)
+            {
                 try opened.planByWalk(directory, pruning, wanted: pruning.sequences, &statistics)
             }
             return opened

@@ -5,13 +5,20 @@ import CairnPlatform
 ///
 /// The runs come from the index where it is of use, and else from a walk over the heads of the blocks.
 struct SegmentSpans {
-    /// Blocks that are read at once: at most 256 KiB of lines, or one block.
+    /// Blocks that are read at once: less than 128 KiB of lines, and one block more.
     struct Span {
         /// Of its first member.
         var offset: UInt64
         /// Of its members.
         var length: UInt64
         var sequences: Range<UInt64>
+    }
+
+    /// A span that is not read, as the index tells how many of its events match.
+    struct Counted {
+        var sequences: Range<UInt64>
+        var blocks: Int
+        var events: Int
     }
 
     let reader: SegmentReader
@@ -21,6 +28,8 @@ struct SegmentSpans {
     /// The number behind the last event that belongs to the segment; nil if it is still being written.
     let end: UInt64?
     private(set) var spans: [Span] = []
+    /// Spans that the index could count.
+    private(set) var counted: [Counted] = []
     /// Those of `spans` that are left to be read.
     private(set) var left = 0..<0
     /// Numbers of the events that are left to be looked at.
@@ -73,10 +82,14 @@ struct SegmentSpans {
     // MARK: Planning
 
     /// Takes the spans of the index that may hold a match; false if there is no index of use.
+    ///
+    /// - Parameter countsOnly: whether a span need not be read if the index tells how many of its events match.
     mutating func planByIndex(
-        _ directory: LogDirectory, _ pruning: Pruning, _ statistics: inout QueryStatistics
+        _ directory: LogDirectory, _ pruning: Pruning, countsOnly: Bool, _ statistics: inout QueryStatistics
     ) -> Bool {
-        guard let seal, let index = directory.index(segment, tokens: pruning.condition.tokens),
+        guard let seal,
+            let index = directory.index(
+                segment, tokens: pruning.condition.tokens, texts: pruning.condition.texts),
             isConsistent(index, with: seal)
         else {
             statistics.segmentsWithoutIndex += 1
@@ -84,16 +97,18 @@ struct SegmentSpans {
         }
         usesIndex = true
         let hasErased = reader.header.isPunctured
-        for span in index.spans {
+        for (number, span) in index.spans.enumerated() {
             statistics.spans += 1
             statistics.blocks += Int(span.blocks)
-            if let reason = pruning.exclusion(of: span, of: index, hasErased: hasErased) {
+            let sequences = span.firstSequence..<span.endSequence
+            if let reason = pruning.exclusion(ofSpan: number, of: index, hasErased: hasErased) {
                 statistics.prune(Int(span.blocks), reason)
+            } else if countsOnly, let count = pruning.count(inSpan: number, of: index, hasErased: hasErased) {
+                counted.append(Counted(sequences: sequences, blocks: Int(span.blocks), events: count))
+                statistics.count(counted[counted.count - 1])
             } else {
                 spans.append(
-                    Span(
-                        offset: span.offset, length: span.length,
-                        sequences: span.firstSequence..<span.endSequence))
+                    Span(offset: span.offset, length: span.length, sequences: sequences))
             }
         }
         left = spans.indices
@@ -107,7 +122,7 @@ struct SegmentSpans {
         var offset = reader.offset
         for span in index.spans {
             guard span.firstSequence == sequence, span.count > 0, span.offset == offset, span.blocks > 0,
-                span.size <= (span.blocks == 1 ? Limits.blockForReader : Limits.block), span.length < 1 << 40
+                span.size <= Limits.span + Limits.blockForReader, span.length < 1 << 40
             else { return false }
             sequence = span.endSequence
             offset += span.length
@@ -121,6 +136,9 @@ struct SegmentSpans {
     ) throws(ReadError) {
         usesIndex = false
         spans.removeAll()
+        // What the index told of events that are looked at now does not count any more.
+        for other in counted where wanted.overlaps(other.sequences) { statistics.uncount(other) }
+        counted.removeAll { wanted.overlaps($0.sequences) }
         self.wanted = wanted
         var walk = try BlockWalk(reader.file, from: tail.offset, sequence: tail.sequence)
         var isSecondLook = false

@@ -231,6 +231,7 @@ private struct CellFacts: EventSummary {
     }
 
     func mayHave(_ token: UInt64, _ field: TokenField) -> Bool { true }
+    func text(_ text: String) -> Outlook { .unknown }
 }
 
 extension StaticString {

@@ -21,10 +21,11 @@ extension SealedLogFixture {
             header: header, salts: left, saltSize: members.count, lastReceived: .distantPast,
             deflater: try Deflater(.isal))
         while case .block = try replay.next() {
+            var numbers = SegmentNumbers()
             for (place, restored) in replay.restored.enumerated() {
                 let sequence = builder.nextSequence
                 let line = Array(replay.lines[restored.range])
-                guard case .event(let facts, let tokens) = restored.content else { continue }
+                guard case .event(let facts, let places) = restored.content else { continue }
                 if sequences.contains(sequence) {
                     let salt = try #require(salts.withSalt(of: sequence) { $0.map { Array($0) } })
                     let leaf = Digest.sha256([0] + salt + line)
@@ -37,10 +38,12 @@ extension SealedLogFixture {
                     }
                 } else {
                     let own = builder.numbered(facts, replay.builder.modules, replay.builder.classes)
-                    try line.withUnsafeBytes {
-                        try builder.append(
-                            stored: $0, facts: own, tokens: replay.tokens[tokens],
-                            received: replay.events[place].stamps.received, to: &output)
+                    try replay.terms.withSlice { terms throws(FormatError) in
+                        try line.withBytes { line throws(FormatError) in
+                            try builder.append(
+                                stored: line, facts: own, terms: terms.slice(places.start, places.end), &numbers,
+                                received: replay.events[place].stamps.received, to: &output)
+                        }
                     }
                 }
             }

@@ -98,10 +98,11 @@ final class LogFixture {
         Stamps.append(received: clock, uid: uid, pid: 42, to: &stamps)
         let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
         let sequence = builder.nextSequence
+        var (place, numbers) = (IndexTerms.Size(), SegmentNumbers())
         _ = try batch.withPieces { pieces throws(FormatError) in
             try builder.append(
                 line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
-                facts: facts, tokens: pieces.tokens(batch.tokens.indices), received: clock,
+                facts: facts, terms: pieces.terms(of: entry, at: &place), &numbers, received: clock,
                 durable: builder.header.firstSequence, to: &output)
         }
         let stored = line.prefix(entry.brace) + Array("\"_seq\":\(sequence),".utf8) + stamps + extra

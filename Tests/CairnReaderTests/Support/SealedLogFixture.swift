@@ -154,10 +154,11 @@ final class SealedLogFixture {
         var stamps: [UInt8] = []
         Stamps.append(received: clock, uid: 1000, pid: 42, to: &stamps)
         let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
+        var (place, numbers) = (IndexTerms.Size(), SegmentNumbers())
         _ = try batch.withPieces { pieces throws(FormatError) in
             try builder.append(
                 line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
-                facts: facts, tokens: pieces.tokens(batch.tokens.indices), received: clock, durable: durable,
+                facts: facts, terms: pieces.terms(of: entry, at: &place), &numbers, received: clock, durable: durable,
                 to: &output)
         }
         clock.nanoseconds += 1_000_000_000

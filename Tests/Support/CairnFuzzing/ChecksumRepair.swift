@@ -41,8 +41,12 @@ package enum ChecksumRepair {
         if let size = bytes.withUnsafeBytes({ try? SegmentIndex.size(header: $0) }), size.head <= bytes.count {
             set(UInt32(0), at: 60, in: &bytes)
             set(Checksum.crc32c(Array(bytes[..<size.head])), at: 60, in: &bytes)
+            if size.file == bytes.count {
+                set(Checksum.crc32c(Array(bytes[..<(size.filterEnd - 4)])), at: size.filterEnd - 4, in: &bytes)
+                set(Checksum.crc32c(Array(bytes[size.filterEnd..<(size.file - 4)])), at: size.file - 4, in: &bytes)
+            }
         }
-        return trailer(bytes)
+        return bytes
     }
 
     /// The CRC-32C behind all the rest.

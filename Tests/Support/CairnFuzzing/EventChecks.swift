@@ -218,9 +218,9 @@ final class StoredLineCheck: FuzzCheck {
     func check(_ input: UnsafeRawBufferPointer) throws(PropertyFailure) -> Bool {
         try arena.place(input.prefix { $0 != 0x0A }, padding: JSONParser.padding) { line throws(PropertyFailure) in
             reader.beginSegment()
-            var tokens: [UInt64] = []
+            var terms = IndexTerms()
             let event = try accepted(within: line.count) { () throws(FormatError) in
-                try reader.read(line, tokens: &tokens)
+                try reader.read(line, terms: &terms)
             }
             guard let event else { return false }
             var prefix = Array(line.prefix { $0 != UInt8(ascii: "{") })

@@ -38,15 +38,13 @@ final class EventStorage {
         var output: [UInt8] = []
         var stamps: [UInt8] = []
         Stamps.append(received: Fixture.time, uid: Fixture.uid, pid: Fixture.pid, to: &stamps)
-        var token = 0
+        var (place, numbers) = (IndexTerms.Size(), SegmentNumbers())
         for entry in batch.entries {
             let facts = builder.numbered(entry.facts, batch.modules, batch.classes)
-            let tokens = token..<(token + entry.tokenCount)
-            token = tokens.upperBound
             _ = try batch.withPieces { pieces throws(FormatError) in
                 try builder.append(
                     line: pieces.line(of: entry), brace: entry.brace, stamps: stamps, extra: pieces.extra(of: entry),
-                    facts: facts, tokens: pieces.tokens(tokens), received: Fixture.time,
+                    facts: facts, terms: pieces.terms(of: entry, at: &place), &numbers, received: Fixture.time,
                     durable: header.firstSequence, to: &output)
             }
         }
@@ -71,10 +69,10 @@ final class EventStorage {
         stored.lines = lines
         try require(firstLineFeed(of: lines) == lines.count - 1, "a stored line with a line feed in it")
         reader.beginSegment()
-        var tokens: [UInt64] = []
+        var terms = IndexTerms()
         let event = try mustSucceed("the stored line cannot be read") { () throws(FormatError) in
             try arena.place(lines.dropLast(), padding: JSONParser.padding) { line throws(FormatError) in
-                try reader.read(line, tokens: &tokens)
+                try reader.read(line, terms: &terms)
             }
         }
         try agree(event.stamps.sequence, header.firstSequence, "the sequence number")
@@ -90,10 +88,11 @@ final class EventStorage {
         try agree(retentionClass, batch.classes.names[Int(entry.facts.retentionClass)], "the retention class")
         facts.retentionClass = entry.facts.retentionClass
         try agree(facts, entry.facts, "the facts of the event")
-        try agree(tokens, batch.tokens, "the tokens")
+        try agree(terms.tokens, batch.terms.tokens, "the tokens")
+        try agree(terms.texts.items, batch.terms.texts.items, "the texts")
         try agree(event.identity, entry.identity, "the identity")
         try agree(event.time...event.time, block.leastTime...block.greatestTime, "the times of the block")
-        try checkSeal(stored, tokens, module)
+        try checkSeal(stored, terms.tokens, module)
         return stored
     }
 

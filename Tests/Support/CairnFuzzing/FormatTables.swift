@@ -37,6 +37,7 @@ enum FormatTables {
         output.append(littleEndian: UInt32(classes.reduce(0) { $0 + $1.count }))
         output.append(littleEndian: UInt32(index.tallies.count))
         output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: UInt64(index.spans.last?.texts.upperBound ?? 0))
         for name in index.modules.names { output += [UInt8(name.count)] + name }
         output += classes.joined()
         for span in index.spans { append(span, to: &output) }
@@ -77,7 +78,8 @@ enum FormatTables {
         for value in [span.statuses, span.severities, span.opaque, 0] { output.append(littleEndian: value) }
         output.append(littleEndian: UInt32(span.filter.lowerBound))
         output.append(littleEndian: UInt32(span.filter.count))
-        output.append(littleEndian: UInt64(0))
+        output.append(littleEndian: UInt32(span.texts.lowerBound))
+        output.append(littleEndian: UInt32(span.texts.count))
         for byte in 0..<128 {
             output.append((0..<8).reduce(0) { $0 | (span.modules.contains(UInt16(8 * byte + $1)) ? 1 << $1 : 0) })
         }

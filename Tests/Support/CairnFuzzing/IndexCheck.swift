@@ -10,8 +10,9 @@ final class IndexCheck: FuzzCheck {
 
     private func checkIndex(_ file: [UInt8]) throws(PropertyFailure) -> Bool {
         let tokens: [UInt64] = [0, .max, 1000]
+        let texts = ["mismatch", "a"]
         let decoded = try accepted(within: file.count) { () throws(FormatError) in
-            try SegmentIndex(file, tokens: tokens)
+            try SegmentIndex(file, tokens: tokens, texts: texts)
         }
         guard let index = decoded else { return false }
         try require(index.modules.count <= Limits.modules, "too many modules")
@@ -20,7 +21,8 @@ final class IndexCheck: FuzzCheck {
         try require(index.tallies.count <= Limits.tallies, "too many tallies")
         for tally in index.tallies { _ = (index.moduleName(of: tally), index.retentionClass(of: tally)) }
         let filterSize = file.withUnsafeBytes { Int($0.loadUnaligned(fromByteOffset: 44, as: UInt32.self)) }
-        let start = file.count - 4 - filterSize
+        let textSize = index.spans.last?.texts.upperBound ?? 0
+        let start = file.count - 4 - textSize - 4 - filterSize
         // Counts that must not be used are not kept.
         if index.cells != nil {
             let tables = FormatTables.index(index, filterSize: filterSize)
@@ -29,7 +31,12 @@ final class IndexCheck: FuzzCheck {
         for (number, name) in index.modules.names.enumerated() {
             try agree(name.withUnsafeBytes { index.modules.find($0) }, UInt16(number), "the number of a module")
         }
-        for span in index.spans {
+        for (number, span) in index.spans.enumerated() {
+            for text in texts {
+                guard let events = index.events(with: text, inSpan: number) else { continue }
+                try require(events.count <= span.count, "a text in more events than there are")
+                try require(events.inverted.count == Int(span.count) - events.count, "events that are in no set")
+            }
             try require(span.filter.upperBound <= filterSize, "a filter outside of its section")
             for token in tokens { _ = index.mayContain(token, in: span) }
             _ = span.endSequence

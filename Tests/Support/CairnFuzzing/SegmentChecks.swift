@@ -221,8 +221,8 @@ final class SegmentCheck: FuzzCheck {
     private func readLines() throws(PropertyFailure) {
         do throws(ReadError) {
             try forEachLine(of: lines) { range, line throws(ReadError) in
-                var tokens: [UInt64] = []
-                _ = try? events.read(line, tokens: &tokens)
+                var terms = IndexTerms()
+                _ = try? events.read(line, terms: &terms)
             }
         } catch {
             throw PropertyFailure("\(error)")

@@ -1,6 +1,6 @@
 /// Bytes to be searched for. Two bytes of the pattern, the rarest ones, are compared at 16 places at once; only where both
 /// stand is the rest looked at (W. Muła, "SIMD-friendly algorithms for substring searching", 2016).
-struct BytePattern: Sendable {
+package struct BytePattern: Sendable {
     private typealias Lanes = SIMD16<UInt8>
 
     private let bytes: [UInt8]
@@ -13,7 +13,7 @@ struct BytePattern: Sendable {
     /// - Parameters:
     ///   - bytes: not empty.
     ///   - ignoresCase: whether ASCII letters of both cases are the same.
-    init(_ bytes: some Sequence<UInt8>, ignoresCase: Bool = false) {
+    package init(_ bytes: some Sequence<UInt8>, ignoresCase: Bool = false) {
         let folds = bytes.map { ignoresCase && Self.isLetter($0) ? UInt8(0x20) : 0 }
         let folded = zip(bytes, folds).map { $0 | $1 }
         self.bytes = folded
@@ -23,10 +23,10 @@ struct BytePattern: Sendable {
         anchors = (min(byRarity[0], second), max(byRarity[0], second))
     }
 
-    func occurs(in text: UnsafeRawBufferPointer) -> Bool { firstOccurrence(in: text, from: 0) != nil }
+    package func occurs(in text: UnsafeRawBufferPointer) -> Bool { firstOccurrence(in: text, from: 0) != nil }
 
     /// Where it stands for the first time at `start` or behind.
-    func firstOccurrence(in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
+    package func firstOccurrence(in text: UnsafeRawBufferPointer, from start: Int) -> Int? {
         let last = text.count - bytes.count
         guard start <= last, let base = text.baseAddress else { return nil }
         let (first, second) = (Lanes(repeating: bytes[anchors.first]), Lanes(repeating: bytes[anchors.second]))
