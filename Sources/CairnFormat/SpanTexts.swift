@@ -205,15 +205,15 @@ struct SpanTexts: Sendable {
         let width = ColumnKey.width(codes: column.values.count + (misses ? 1 : 0))
         guard width > 0 else { return }
         output.append(room: (rows.count * width + 7) / 8) { writer in
-            var (byte, shift) = (UInt8(0), 0)
+            var (bits, shift) = (UInt32(0), 0)
             for row in rows {
-                byte |= min(row[number], noneCode) << UInt8(shift)
+                bits |= UInt32(min(row[number], noneCode)) << UInt32(shift)
                 shift += width
-                guard shift == 8 else { continue }
-                writer.append(byte)
-                (byte, shift) = (0, 0)
+                guard shift >= 8 else { continue }
+                writer.append(UInt8(truncatingIfNeeded: bits))
+                (bits, shift) = (bits >> 8, shift - 8)
             }
-            if shift > 0 { writer.append(byte) }
+            if shift > 0 { writer.append(UInt8(truncatingIfNeeded: bits)) }
         }
     }
 
@@ -279,15 +279,8 @@ struct ColumnKey: Sendable, Equatable {
             ShortText(UnsafeRawBufferPointer(rebasing: bytes[start..<offset])))
     }
 
-    /// Bits of a code.
-    static func width(codes: Int) -> Int {
-        switch codes {
-        case ...1: 0
-        case 2: 1
-        case 3...4: 2
-        default: 4
-        }
-    }
+    /// Bits of a code: as few as tell so many apart.
+    static func width(codes: Int) -> Int { Int.bitWidth - max(0, codes - 1).leadingZeroBitCount }
 }
 
 /// Which trigrams there are in some texts, of those that begin at an even place. Bytes are taken with bit 5 set, in which

@@ -12,8 +12,9 @@ struct TextSummary {
         /// A number of a value, or their count for an event that has none of them.
         func code(of event: Int, in bytes: UnsafeRawBufferPointer) -> Int {
             guard width > 0 else { return 0 }
-            let bit = event * width
-            return Int(bytes[codes + bit / 8]) >> (bit % 8) & (1 << width - 1)
+            let (place, shift) = (codes + event * width / 8, event * width % 8)
+            let high = shift + width > 8 ? Int(bytes[place + 1]) << 8 : 0
+            return (Int(bytes[place]) | high) >> shift & (1 << width - 1)
         }
     }
 

@@ -841,8 +841,7 @@ def text_summary(events: list[Event]) -> bytes:
         encoded += bytes([len(values or []), state]) + b"".join(bytes([len(value)]) + value for value in values or [])
         if values is not None:
             codes = len(values) + (state == MISSING)
-            width = 0 if codes <= 1 else 1 if codes == 2 else 2 if codes <= 4 else 4
-            encoded += packed([row.get(key, len(values)) for row in rows], width)
+            encoded += packed([row.get(key, len(values)) for row in rows], (codes - 1).bit_length())
     bloom = trigram_filter(bits)
     return struct.pack("<BBH", len(columns), 0, len(bloom)) + encoded + bloom
 
