@@ -33,7 +33,7 @@ struct SegmentCheck {
         let (file, index) = try accessing { () throws(IOFailure) in
             (
                 try stored.openForReading(segment.path(.encryptedData)),
-                try stored.contents(segment.path(.encryptedIndex), limit: LogDirectory.indexLimit)
+                try stored.contents(segment.path(.encryptedIndex), limit: Limits.index)
             )
         }
         if index == nil, seal.reason != .corruption {
@@ -78,7 +78,7 @@ struct SegmentCheck {
         for part in [FileNames.Part.nextIndex, .index] {
             let path = segment.path(part)
             let bytes = try accessing { () throws(IOFailure) in
-                try directory.files.contents(path, limit: LogDirectory.indexLimit)
+                try directory.files.contents(path, limit: Limits.index)
             }
             if let bytes, Digest.sha256(bytes) == footer.indexDigest { return bytes }
         }

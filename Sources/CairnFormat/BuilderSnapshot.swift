@@ -43,8 +43,9 @@ extension SegmentBuilder {
         var (sequence, offset) = (header.firstSequence, fileSize)
         for span in spans {
             let end = offset.addingReportingOverflow(span.length)
-            guard span.firstSequence == sequence, span.offset == offset, !end.overflow, span.count > 0,
-                span.identified <= span.count, span.blocks > 0, span.size > 0
+            guard span.firstSequence == sequence, span.offset == offset, !end.overflow,
+                span.identified <= span.count, span.blocks > 0, span.blocks <= span.count, span.count <= span.size,
+                span.size <= Limits.span + Limits.blockForReader
             else { return false }
             (sequence, offset) = (span.endSequence, end.partialValue)
         }

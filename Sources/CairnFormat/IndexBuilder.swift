@@ -117,6 +117,9 @@ struct IndexBuilder: Sendable {
         span = nil
     }
 
+    /// Bytes of filters and texts so far.
+    var size: Int { filterBytes.count + textBytes.count }
+
     /// The index file.
     mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
         closeSpan()

@@ -26,6 +26,9 @@ package enum Limits {
     package static let tag = 32
     /// Bytes of a tenant in a retention class: a name, or two UUIDs with a word between them.
     package static let tenant = 128
+    /// Bytes of an index: it is smaller than its segment; this keeps a wild file from filling the memory of readers. A writer
+    /// seals with half of it.
+    package static let index = 1 << 30
     /// Cells of an index: bounds memory when event times are hostile.
     package static let cells = 65_536
     /// Bytes of a seal, head, checkpoint or origin: 1,024 modules of 64 bytes are some 90 KiB.

@@ -19,6 +19,9 @@ struct RawWriter {
         next += MemoryLayout<T>.size
     }
 
+    /// Goes on so many bytes before.
+    mutating func stepBack(_ count: Int) { next -= count }
+
     @inline(__always)
     mutating func append(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }

@@ -76,6 +76,9 @@ package struct SegmentBuilder {
 
     package var nextSequence: UInt64 { header.firstSequence + count }
 
+    /// Whether the segment is to be sealed whatever its own size is, as its index is large.
+    package var isIndexFull: Bool { index.size >= Limits.index / 2 }
+
     /// The receive time of an erased event that follows one received at `last`. Its own must not show.
     package func erasedTime(after last: Time) -> Time { max(last, beginning) }
 

@@ -140,7 +140,7 @@ package struct SegmentIndex: Sendable {
         _ = try reader.integer(UInt32.self)
         let textSize = try reader.integer(UInt64.self)
         guard moduleCount <= Limits.modules, cellCount <= Limits.cells, classCount <= Limits.classes,
-            tallyCount <= Limits.tallies, textSize < 1 << 40
+            tallyCount <= Limits.tallies, textSize < 1 << 32
         else { throw FormatError(.malformed, "the index's sizes contradict each other") }
         let head =
             SegmentIndex.headerSize + moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24

@@ -55,6 +55,26 @@ struct ShortText: Equatable, Sendable {
         }
     }
 
+    /// Writes the same without an array.
+    func append(to writer: inout RawWriter) {
+        switch count {
+        case 0: break
+        case 1...3:
+            writer.append(UInt8(truncatingIfNeeded: low))
+            if count > 1 { writer.append(UInt8(truncatingIfNeeded: low >> 8)) }
+            if count > 2 { writer.append(UInt8(truncatingIfNeeded: high)) }
+        case 4...7:
+            // The two overlap.
+            writer.append(littleEndian: UInt32(truncatingIfNeeded: low))
+            writer.stepBack(8 - count)
+            writer.append(littleEndian: UInt32(truncatingIfNeeded: high))
+        default:
+            writer.append(littleEndian: low)
+            writer.stepBack(16 - count)
+            writer.append(littleEndian: high)
+        }
+    }
+
     /// Equal for equal texts. Not for tables that strangers fill: whoever likes finds texts with equal ones.
     @inline(__always)
     var hash: UInt64 { (low ^ high &+ UInt64(truncatingIfNeeded: count)) &* 0x9E37_79B9_7F4A_7C15 }

@@ -118,7 +118,7 @@ struct SpanTexts: Sendable {
             }
             trigrams.insert(text)
             // Where it stands there twice it has a place all the same, at another time.
-            if column == nil || columns[column ?? 0].isGivenUp { numbers.values[Int(number)] = Numbers.inFilter }
+            if column.map({ columns[$0].isGivenUp }) ?? true { numbers.values[Int(number)] = Numbers.inFilter }
         }
     }
 
@@ -266,7 +266,7 @@ struct ColumnKey: Sendable, Equatable {
     func append(to writer: inout RawWriter) {
         writer.append(field)
         writer.append(isMember ? UInt8(truncatingIfNeeded: name.count) : ColumnKey.ownName)
-        name.bytes.withUnsafeBytes { writer.append($0) }
+        name.append(to: &writer)
     }
 
     /// Reads the same.

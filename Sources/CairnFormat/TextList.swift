@@ -62,7 +62,10 @@ package struct TextList: Sendable {
     init() {}
 
     /// Bytes of memory that it takes.
-    var footprint: Int { items.count + bytes.count + values.count * MemoryLayout<Value>.stride }
+    var footprint: Int {
+        items.count + bytes.count + values.count * MemoryLayout<Value>.stride
+            + columns.count * MemoryLayout<Column>.stride + slots.count * MemoryLayout<Slot>.stride
+    }
 
     mutating func removeAll() {
         items.removeAll(keepingCapacity: true)

@@ -22,7 +22,7 @@ struct TextSummary {
     /// Of trigrams of all texts that are in no column.
     private(set) var filter = 0..<0
 
-    /// Bytes of the largest: far more than 262,144 bytes of lines, or one event, can come to.
+    /// Bytes of the largest: more than the lines of a span can come to.
     static let sizeLimit = 64 << 10
 
     /// - Parameter count: events of the span.
@@ -86,7 +86,7 @@ struct TextSummary {
         guard !TrigramTable.mayContain(text.bytes, in: UnsafeRawBufferPointer(rebasing: bytes[filter])) else {
             return nil
         }
-        var set = EventSet(count: count)
+        var set = EventSet(count: count, all: false)
         for column in columns {
             var found = 0
             for (code, range) in column.values.enumerated()
@@ -94,6 +94,8 @@ struct TextSummary {
                 found |= 1 << code
             }
             guard found > 0 else { continue }
+            // There is one code, and no byte for it: the events may be any number.
+            if column.width == 0 { return EventSet(count: count, all: true) }
             for event in 0..<count where found >> column.code(of: event, in: bytes) & 1 == 1 { set.insert(event) }
         }
         return set
@@ -111,29 +113,56 @@ struct SearchedPattern {
     }
 }
 
-/// Some of the events of a span, by their places in it.
+/// Some of the events of a span, by their places in it. None and all take no memory, whatever an index says of their
+/// number.
 package struct EventSet: Sendable, Equatable {
-    private var words: [UInt64]
+    private enum Content {
+        case none
+        case all
+        case some([UInt64])
+    }
+
+    private var content: Content
     /// Events of the span.
     private let size: Int
 
-    init(count: Int) {
-        size = count
-        words = Array(repeating: 0, count: (count + 63) / 64)
-    }
-
     /// All events of a span of `count`, or none of them.
     package init(count: Int, all: Bool) {
-        self.init(count: count)
-        if all { self = inverted }
+        size = count
+        content = all && count > 0 ? .all : .none
     }
 
-    mutating func insert(_ event: Int) { words[event / 64] |= 1 << UInt64(event % 64) }
+    package static func == (a: EventSet, b: EventSet) -> Bool {
+        guard a.size == b.size, a.count == b.count else { return false }
+        if case .some(let own) = a.content, case .some(let other) = b.content { return own == other }
+        // None, or all.
+        return a.isEmpty || a.isAll
+    }
+
+    mutating func insert(_ event: Int) {
+        var words: [UInt64]
+        // Taken out while it changes, so that it is not copied.
+        switch exchange(&content, with: .none) {
+        case .none: words = Array(repeating: 0, count: (size + 63) / 64)
+        case .some(let own): words = own
+        case .all:
+            content = .all
+            return
+        }
+        words[event / 64] |= 1 << UInt64(event % 64)
+        content = .some(words)
+    }
 
     /// How many are in it.
-    package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var count: Int {
+        switch content {
+        case .none: 0
+        case .all: size
+        case .some(let words): words.reduce(0) { $0 + $1.nonzeroBitCount }
+        }
+    }
 
-    package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+    package var isEmpty: Bool { count == 0 }
 
     /// Whether every event of the span is.
     package var isAll: Bool { count == size }
@@ -141,16 +170,30 @@ package struct EventSet: Sendable, Equatable {
     /// The other events of the span.
     package var inverted: EventSet {
         var other = self
-        for index in words.indices { other.words[index] = ~words[index] }
-        if size % 64 > 0 { other.words[words.count - 1] &= 1 << UInt64(size % 64) - 1 }
+        switch content {
+        case .none: other = EventSet(count: size, all: true)
+        case .all: other.content = .none
+        case .some(var words):
+            for index in words.indices { words[index] = ~words[index] }
+            if size % 64 > 0 { words[words.count - 1] &= 1 << UInt64(size % 64) - 1 }
+            other.content = .some(words)
+        }
         return other
     }
 
     package mutating func formUnion(_ other: EventSet) {
-        for index in words.indices { words[index] |= other.words[index] }
+        switch (content, other.content) {
+        case (_, .none), (.all, _): break
+        case (.none, _), (_, .all): content = other.content
+        case (.some(let own), .some(let words)): content = .some(zip(own, words).map { $0 | $1 })
+        }
     }
 
     package mutating func formIntersection(_ other: EventSet) {
-        for index in words.indices { words[index] &= other.words[index] }
+        switch (content, other.content) {
+        case (_, .all), (.none, _): break
+        case (.all, _), (_, .none): content = other.content
+        case (.some(let own), .some(let words)): content = .some(zip(own, words).map { $0 & $1 })
+        }
     }
 }

@@ -137,7 +137,7 @@ package struct LogDirectory: Sendable {
         _ file: any ReadableFile, _ tokens: [UInt64], _ texts: [String], _ pieces: IndexPieces
     ) throws -> SegmentIndex? {
         let count = try file.size()
-        guard count <= UInt64(indexLimit) else { return nil }
+        guard count <= UInt64(Limits.index) else { return nil }
         func bytes(_ wanted: Int) throws(IOFailure) -> [UInt8] {
             try [UInt8](unsafeUninitializedCapacity: wanted) { (buffer, read) throws(IOFailure) in
                 read = try file.read(at: 0, into: UnsafeMutableRawBufferPointer(buffer))
@@ -185,9 +185,6 @@ package struct LogDirectory: Sendable {
         static let distant = IndexPieces(head: 640 << 10, rest: 2 << 20)
     }
 
-    /// Bytes of an index at most: it is smaller than its segment; this only keeps a wild file from filling the memory.
-    package static let indexLimit = 1 << 30
-
     /// Whether the file at `index` is the one that the footer at the end of the segment's data names.
     package func isIndex(_ index: String, of data: String) throws(ReadError) -> Bool {
         let files = files
@@ -199,7 +196,7 @@ package struct LogDirectory: Sendable {
             let tail = try [UInt8](unsafeUninitializedCapacity: Int(count)) { (buffer, read) throws(IOFailure) in
                 read = try file.read(at: start, into: UnsafeMutableRawBufferPointer(buffer))
             }
-            return (try files.contents(index, limit: LogDirectory.indexLimit), tail)
+            return (try files.contents(index, limit: Limits.index), tail)
         }
         guard let bytes else { return false }
         let footer = tail.withUnsafeBytes { bytes in

@@ -233,7 +233,7 @@ package struct StoreCore {
         try flush(&actions, &start)
         actions.append(.acknowledge(answers))
         statistics.commits += 1
-        if builder.fileSize >= configuration.segmentBytes {
+        if builder.fileSize >= configuration.segmentBytes || builder.isIndexFull {
             actions += try rotate(.size, now: now)
         }
         return actions

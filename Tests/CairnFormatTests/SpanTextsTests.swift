@@ -260,6 +260,43 @@ private func texts(_ index: [UInt8]) throws -> (bytes: [UInt8], count: Int) {
         if offset == 9 { #expect((try? result.get()) != nil) } else { #expect((try? result.get()) == nil) }
     }
 
+    /// An index may say of a few bytes that they are of four billion events.
+    @Test func anyNumberOfEventsTakesNoMemory() throws {
+        let (bytes, count) = ([1, 0, 0, 0, 3, 0xFF, 1, 0, 4] + Array("evil".utf8), Int(UInt32.max))
+        try bytes.withUnsafeBytes { bytes in
+            let summary = try TextSummary(bytes, count: count)
+            let found = try #require(summary.events(with: SearchedPattern("EVIL"), of: count, in: bytes))
+            #expect(found.isAll && found.count == count && found.inverted.isEmpty)
+            let nothing = try #require(summary.events(with: SearchedPattern("good"), of: count, in: bytes))
+            #expect(nothing.isEmpty && nothing.inverted == found)
+        }
+    }
+
+    @Test func setsOfEvents() {
+        var random = SeededRandom()
+        for size in [0, 1, 63, 64, 65, 200] {
+            func set(_ places: Set<Int>) -> EventSet {
+                var set = EventSet(count: size, all: false)
+                for place in places { set.insert(place) }
+                return set
+            }
+            let (all, none) = (Set(0..<size), Set<Int>())
+            #expect(set(all) == EventSet(count: size, all: true) && set([]) == EventSet(count: size, all: false))
+            for _ in 0..<20 {
+                let a: Set<Int> = all.filter { _ in random.below(2) == 0 }
+                let b: Set<Int> = all.filter { _ in random.below(3) == 0 }
+                for (own, other) in [(a, b), (a, none), (none, b), (a, all), (all, b)] {
+                    var (union, intersection) = (set(own), set(own))
+                    union.formUnion(set(other))
+                    intersection.formIntersection(set(other))
+                    #expect(union == set(own.union(other)) && union.count == own.union(other).count)
+                    #expect(intersection == set(own.intersection(other)))
+                    #expect(set(own).inverted == set(all.subtracting(own)))
+                }
+            }
+        }
+    }
+
     @Test func bytesMayBeAny() throws {
         var random = SeededRandom()
         var accepted = 0

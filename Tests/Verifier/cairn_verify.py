@@ -781,8 +781,8 @@ def searched_texts(event: Members) -> list[tuple[tuple[int, bytes | None] | None
             for inner in value:
                 nested(inner[1] if isinstance(value, Members) else inner)
 
-    for number, field in enumerate(SEARCHED_FIELDS):
-        value = event.get(field)
+    for number, searched in enumerate(SEARCHED_FIELDS):
+        value = event.get(searched)
         if isinstance(value, str):
             texts.append(((number, None), value.encode()))
         elif isinstance(value, Members):

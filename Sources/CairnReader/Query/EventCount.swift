@@ -12,7 +12,9 @@ private struct EventCounter: SpanWork {
 extension AuditLog {
     /// How many events a query finds, erased ones among them where they match. Its order and limit do not matter.
     ///
-    /// - Throws: a ``ReadError`` where the log is damaged: a count of a part of it would be wrong.
+    /// What an index can count is not read: damage of it shows in ``verify(_:)`` alone.
+    ///
+    /// - Throws: a ``ReadError`` where what is read is damaged: a count of a part of it would be wrong.
     public func count(_ query: Query = Query()) throws(ReadError) -> (count: UInt64, statistics: QueryStatistics) {
         var query = query
         query.limit = nil
