@@ -107,7 +107,8 @@ let package = Package(
             swiftSettings: settings),
 
         // What is done with an event, step by step, to be measured; Benchmarks only.
-        .target(name: "LoadEvents", path: "Benchmarks/LoadEvents", swiftSettings: settings),
+        .target(
+            name: "LoadEvents", dependencies: ["CairnPlatform"], path: "Benchmarks/LoadEvents", swiftSettings: settings),
         .target(
             name: "CairnSteps", dependencies: ["CairnFormat", "CairnReader", "LoadEvents"], path: "Benchmarks/Steps",
             swiftSettings: settings),

@@ -1,3 +1,5 @@
+import CairnPlatform
+
 /// Made-up events as a producer writes them, one line each, the same for the same seed.
 public struct LoadEvents: Sendable {
     /// Lines with their LFs, one behind the other.
@@ -23,7 +25,7 @@ public struct LoadEvents: Sendable {
 
     /// - Parameter size: bytes of a line with its LF, on average; from 330 on, `details.text` fills it up.
     public init(count: Int, size: Int, seed: UInt64) {
-        var random = SplitMix64(state: seed)
+        var random = SplitMix64(seed: seed)
         var (bytes, starts) = ([UInt8](), [0])
         bytes.reserveCapacity(count * (size + 64))
         for number in 0..<count {
@@ -61,19 +63,6 @@ public struct LoadEvents: Sendable {
     }
 }
 
-/// Sebastiano Vigna's generator (https://prng.di.unimi.it/splitmix64.c).
-struct SplitMix64 {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
-
+extension SplitMix64 {
     mutating func element<Element>(_ elements: [Element]) -> Element { elements[below(elements.count)] }
 }

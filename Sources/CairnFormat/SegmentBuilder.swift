@@ -122,7 +122,8 @@ package struct SegmentBuilder {
     }
 
     /// Appends one event and returns its leaf. `facts.module` is a number from `moduleNumber`, `facts.retentionClass` one
-    /// from `classNumber`; `stamps` are the bytes from `_received` to the last comma. Closes the block first if the line does not fit into it any more.
+    /// from `classNumber`; `stamps` are the bytes from `_received` to the last comma. Closes the block first if the line
+    /// does not fit into it any more.
     package mutating func append(
         line: UnsafeRawBufferPointer, brace: Int, stamps: [UInt8], extra: UnsafeRawBufferPointer,
         facts: EventFacts, terms: IndexTerms.Slice, _ numbers: inout SegmentNumbers, received: Time,

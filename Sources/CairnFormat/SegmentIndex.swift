@@ -98,7 +98,7 @@ package struct SegmentIndex: Sendable {
                 throw FormatError(.malformed, "the index's sizes contradict each other")
             }
             var search = try FilterSearch(head: file, size: size, tokens: tokens)
-            let taken = search.take(UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)]))
+            let taken = try search.take(UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)]))
             let index = try search.finish(
                 UnsafeRawBufferPointer(rebasing: bytes[(size.head + taken)..<size.filterEnd]))
             var textSearch = TextSearch(index, texts: texts)

@@ -41,21 +41,7 @@ struct ShortText: Equatable, Sendable {
     /// Whether it is the whole text, and not its ends alone.
     var isWhole: Bool { count <= ShortText.limit }
 
-    /// The text, if it is whole.
-    var bytes: [UInt8] {
-        func bytes(_ word: UInt64, _ count: Int) -> [UInt8] {
-            (0..<count).map { UInt8(truncatingIfNeeded: UInt64(littleEndian: word) >> UInt64(8 * $0)) }
-        }
-        switch count {
-        case 0: return []
-        case 1: return bytes(low, 1)
-        case 2...3: return bytes(low, 2) + bytes(high, count - 2)
-        case 4...7: return bytes(low, 4) + bytes(high, 4).dropFirst(8 - count)
-        default: return bytes(low, 8) + bytes(high, 8).dropFirst(16 - count)
-        }
-    }
-
-    /// Writes the same without an array.
+    /// Writes the text, if it is whole.
     func append(to writer: inout RawWriter) {
         switch count {
         case 0: break

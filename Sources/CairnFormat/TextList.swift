@@ -59,8 +59,6 @@ package struct TextList: Sendable {
     /// Numbers of values are below this.
     static let numberLimit = columnLimit * valueLimit
 
-    init() {}
-
     /// Bytes of memory that it takes.
     var footprint: Int {
         items.count + bytes.count + values.count * MemoryLayout<Value>.stride

@@ -156,7 +156,7 @@ package struct LogDirectory: Sendable {
         } else {
             var search = try FilterSearch(head: head, size: size, tokens: tokens)
             index = try file.withPieces(of: size.head..<size.filterEnd, buffer) {
-                search.take($0)
+                try search.take($0)
             } end: {
                 try search.finish($0)
             }

@@ -1,4 +1,5 @@
 import CairnFormat
+import CairnPlatform
 import Testing
 
 @testable import CairnCommand

@@ -1,3 +1,4 @@
+import CairnPlatform
 import Testing
 
 @testable import CairnCommand

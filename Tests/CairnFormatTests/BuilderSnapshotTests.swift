@@ -17,11 +17,13 @@ import Testing
     @Test(arguments: [0, 1, 7, 30])
     func aBuilderGoesOnFromASnapshotAsIfNothingHadBeen(_ groups: Int) throws {
         var generator = EventGenerator(SeededRandom())
-        var segment = try TestSegment(try Fixture.header(number: 4, first: 1000))
+        var segment = try TestSegment(try Fixture.header(number: 4, first: 1000), .zlib(level: 1))
         try Self.append(groups, to: &segment, &generator)
         let snapshot = try #require(segment.builder.snapshot())
         var other = segment
         other.builder = try SegmentBuilder(header: segment.builder.header, snapshot: snapshot)
+        // libisal does not make the same stream of the same lines each time.
+        other.builder.use(try Deflater(.zlib(level: 1)))
         #expect(other.builder.count == segment.builder.count && other.builder.fileSize == UInt64(segment.file.count))
         #expect(other.builder.tree == segment.builder.tree)
         #expect(other.builder.snapshot() == snapshot)

@@ -54,9 +54,11 @@ struct TestSegment {
 }
 
 /// A builder that has read the blocks of `file`, up to `blocks` of them.
-func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
+func restored(
+    _ file: [UInt8], blocks: Int = .max, _ compression: Compression = .isal
+) throws -> SegmentBuilder {
     let (header, size) = try file.exactly { try SegmentHeader.decode($0) }
-    var builder = SegmentBuilder(header: header, lastReceived: header.created, deflater: try Deflater(.isal))
+    var builder = SegmentBuilder(header: header, lastReceived: header.created, deflater: try Deflater(compression))
     let reader = try StoredEventReader()
     let inflater = try Inflater()
     var (offset, left) = (size, blocks)
@@ -203,10 +205,11 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
         #expect(index.cells?.reduce(0) { $0 + $1.count } == index.count)
     }
 
-    /// A builder that reads a segment back goes on exactly as the one that wrote it, wherever it takes over.
+    /// A builder that reads a segment back goes on exactly as the one that wrote it, wherever it takes over. With zlib:
+    /// libisal does not make the same stream of the same lines each time.
     @Test func restoringIsHavingAppended() throws {
         let random = SeededRandom()
-        let whole = try Self.segment(1000, .isal, random)
+        let whole = try Self.segment(1000, .zlib(level: 1), random)
         let count = try PlainSegment(whole.file).blocks.count
         for taken in [0, 1, 2, count / 2, count - 1, count] {
             let builder = try restored(whole.file, blocks: taken)
@@ -214,7 +217,7 @@ func restored(_ file: [UInt8], blocks: Int = .max) throws -> SegmentBuilder {
             #expect(builder.fileSize == UInt64(bytes ?? whole.builder.header.encoded().count))
         }
         var (written, read) = (whole, whole)
-        read.builder = try restored(whole.file)
+        read.builder = try restored(whole.file, .zlib(level: 1))
         #expect(read.builder.fileSize == written.builder.fileSize)
         #expect(read.builder.tree == written.builder.tree)
         #expect(read.builder.lastReceived == written.builder.lastReceived)

@@ -82,11 +82,11 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
     var search = try FilterSearch(head: Array(file.prefix(size.head)), size: size, tokens: tokens)
     var rest = file[size.head..<size.filterEnd]
     while rest.count > piece {
-        let taken = Array(rest.prefix(piece)).withUnsafeBytes { search.take($0) }
+        let taken = try Array(rest.prefix(piece)).withUnsafeBytes { try search.take($0) }
         if taken == 0 { break }
         rest = rest.dropFirst(taken)
     }
-    rest = rest.dropFirst(Array(rest).withUnsafeBytes { search.take($0) })
+    rest = rest.dropFirst(try Array(rest).withUnsafeBytes { try search.take($0) })
     var textSearch = TextSearch(try Array(rest).withUnsafeBytes { try search.finish($0) }, texts: texts)
     rest = file[size.filterEnd...]
     while rest.count > piece {

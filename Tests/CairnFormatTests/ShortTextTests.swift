@@ -54,7 +54,11 @@ import Testing
             let text = (0..<size).map { _ in UInt8(random.below(256)) }
             let short = text.withUnsafeBytes { ShortText($0) }
             #expect(short.isWhole == (size <= 16))
-            if short.isWhole { #expect(short.bytes == text) }
+            var written: [UInt8] = []
+            if short.isWhole {
+                written.append(room: ShortText.limit) { short.append(to: &$0) }
+                #expect(written == text)
+            }
             for place in text.indices where size <= 16 {
                 var other = text
                 other[place] ^= 1

@@ -4,8 +4,12 @@ import Testing
 
 @testable import CairnPlatform
 
-/// Far above the descriptors that the test process uses, where systemd has 3.
-private let first: Int32 = 700
+/// Where systemd has 3: the last numbers that there can be, as other tests open hundreds of files at the same time.
+private let first: Int32 = {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int32(min(limit.rlim_cur, 65_536)) - 8
+}()
 
 /// Moves the descriptors into a row from `first` on while the body runs.
 ///

@@ -1,4 +1,5 @@
 import CairnFormat
+import CairnPlatform
 
 /// Writes what one account does, from `"action"` on. The output is moved in and out, so that it is never copied.
 struct DemoEventWriter {

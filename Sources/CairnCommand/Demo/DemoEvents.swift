@@ -1,4 +1,5 @@
 import CairnFormat
+import CairnPlatform
 
 /// Events of a small company, made up from a seed: people log in, mistype their passwords, work on invoices and
 /// customers, scan hosts; now and then an address from outside guesses passwords. The same arguments give the same

@@ -28,15 +28,17 @@ enum Forgery {
         let payload = UnsafeRawBufferPointer(rebasing: bytes[head.size..<header.memberSize])
         try header.inflate(payload, with: Inflater(), into: &lines)
         let changed = Array(change(String(decoding: lines, as: UTF8.self)).utf8)
-        return (try encode(header, changed), header.memberSize)
+        // libisal does not make the same stream of the same lines each time, and the index says how long it is.
+        var stream = Array(payload[..<(payload.startIndex + Int(header.compressedSize))])
+        if changed != lines {
+            stream = []
+            try changed.withUnsafeBytes { try Deflater(.isal).deflate($0, appendingTo: &stream) }
+        }
+        return (encode(header, changed, stream), header.memberSize)
     }
 
-    private static func encode(_ header: BlockHeader, _ lines: [UInt8]) throws -> [UInt8] {
-        var stream: [UInt8] = []
-        let crc = try lines.withUnsafeBytes { bytes in
-            try Deflater(.isal).deflate(bytes, appendingTo: &stream)
-            return Checksum.crc32(bytes)
-        }
+    private static func encode(_ header: BlockHeader, _ lines: [UInt8], _ stream: [UInt8]) -> [UInt8] {
+        let crc = lines.withUnsafeBytes { Checksum.crc32($0) }
         var content: [UInt8] = []
         let sizes = [0, UInt32(stream.count), UInt32(lines.count), header.count]
         for size in sizes { content.append(littleEndian: size) }
