@@ -39,11 +39,12 @@ def main():
         daemon.terminate()
         daemon.wait()
         cairn = str(BINARIES / "cairn")
-        median, best, output = timed(options.runs, cairn, "verify", "-D", log, "--json")
-        verdict = json.loads(output)["verdict"]
-        print(f"verify, {sent['events']:,.0f} events, {sent['bytes'] / 1e6:,.0f} MB as received, {verdict}: median "
-              f"{median:.2f} s, best {best:.2f} s: {sent['bytes'] / median / 1e6:,.0f} and {sent['bytes'] / best / 1e6:,.0f} "
-              f"MB/s, {sent['events'] / median:,.0f} events/s")
+        for more in [], ["--events-only"]:
+            median, best, output = timed(options.runs, cairn, "verify", "-D", log, "--json", *more)
+            verdict = json.loads(output)["verdict"]
+            print(f"{' '.join(['verify', *more])}, {sent['events']:,.0f} events, {sent['bytes'] / 1e6:,.0f} MB as received, "
+                  f"{verdict}: median {median:.2f} s, best {best:.2f} s: {sent['bytes'] / median / 1e6:,.0f} and "
+                  f"{sent['bytes'] / best / 1e6:,.0f} MB/s, {sent['events'] / median:,.0f} events/s")
         sequence = str(options.events // 2)
         median, best, proof = timed(options.runs, cairn, "prove", "-D", log, sequence, "-o", "-")
         print(f"prove one event: median {median * 1000:.0f} ms, best {best * 1000:.0f} ms, {len(proof):,} bytes")

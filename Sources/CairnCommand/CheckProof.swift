@@ -68,23 +68,7 @@ struct CheckProof: ParsableCommand {
 
     /// The bytes of a file, or of standard input: one more than a proof may have show that it is none.
     static func contents(_ file: String) throws -> [UInt8] {
-        guard file != "-" else { return try read { try StandardStream.input.read(into: $0) } }
-        let (files, name) = try FilePlace.open(file)
-        let source: any ReadableFile
-        do throws(IOFailure) {
-            source = try files.openForReading(name)
-        } catch {
-            throw error.isMissing ? CommandFailure(.noInput, "there is no file \(file)") : CommandFailure(error)
-        }
-        var offset: UInt64 = 0
-        return try read { buffer in
-            let count = try source.read(at: offset, into: buffer)
-            offset += UInt64(count)
-            return count
-        }
-    }
-
-    private static func read(_ next: (UnsafeMutableRawBufferPointer) throws -> Int) rethrows -> [UInt8] {
+        let next = try FilePlace.reading(file)
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while bytes.count <= Limits.proof {

@@ -97,19 +97,11 @@ struct CheckReceipt: ParsableCommand {
 
     /// Calls `body` with the receipts of a file, some at a time.
     static func read(_ file: String, _ body: ([Receipt]) throws -> Void) throws {
-        let (files, name) = try FilePlace.open(file)
-        let source: any ReadableFile
-        do throws(IOFailure) {
-            source = try files.openForReading(name)
-        } catch {
-            throw error.isMissing ? CommandFailure(.noInput, "there is no file \(file)") : CommandFailure(error)
-        }
+        let next = try FilePlace.reading(file)
         var reader = ReceiptLines(file: file, lineLimit: lineLimit)
         var buffer = [UInt8](repeating: 0, count: 1 << 20)
-        var offset: UInt64 = 0
         while true {
-            let count = try buffer.withUnsafeMutableBytes { try source.read(at: offset, into: $0) }
-            offset += UInt64(count)
+            let count = try buffer.withUnsafeMutableBytes { try next($0) }
             try reader.push(buffer[..<count])
             if reader.leaves >= batch || count == 0 { try body(reader.take()) }
             if count == 0 { return }

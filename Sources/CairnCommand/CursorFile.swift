@@ -30,6 +30,25 @@ struct CursorFile {
 }
 
 extension FilePlace {
+    /// Reads a file that was named on the command line, or with `-` standard input, piece by piece: what it gives fills a
+    /// buffer and says how many bytes it has; 0 at the end.
+    static func reading(_ path: String) throws -> (UnsafeMutableRawBufferPointer) throws -> Int {
+        guard path != "-" else { return { try StandardStream.input.read(into: $0) } }
+        let (files, name) = try open(path)
+        let file: any ReadableFile
+        do throws(IOFailure) {
+            file = try files.openForReading(name)
+        } catch {
+            throw error.isMissing ? CommandFailure(.noInput, "there is no file \(path)") : CommandFailure(error)
+        }
+        var offset: UInt64 = 0
+        return { buffer in
+            let count = try file.read(at: offset, into: buffer)
+            offset += UInt64(count)
+            return count
+        }
+    }
+
     /// The contents of a small file that was named on the command line.
     static func named(_ path: String, limit: Int) throws -> [UInt8] {
         do throws(IOFailure) {

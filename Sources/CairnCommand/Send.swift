@@ -7,7 +7,7 @@ import CairnReader
 struct Send: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "send",
-        abstract: "Send lines from standard input to the daemon.",
+        abstract: "Send lines from standard input, or from a file, to the daemon.",
         discussion: """
             One JSON object a line. Each line is acknowledged once it is on disk; one that is refused is told on \
             standard error, with its number, and kept in the log as event.rejected. If sending ends early, give every \
@@ -15,12 +15,18 @@ struct Send: ParsableCommand {
 
             EXAMPLES
               echo '{"action":"login","module":"authentication"}' | cairn send
-              cairn send --socket ./auditd.sock --receipts receipts.ndjson < events.ndjson
+              cairn send --socket ./auditd.sock --receipts receipts.ndjson events.ndjson
+              zcat 2026-11.ndjson.gz | cairn send
 
             EXIT STATUS
-              0 all accepted; 65 some refused; 69 no daemon; 75 it ended or could not store before all was \
+              0 all accepted; 65 some refused; 66 no such file; 69 no daemon; 75 it ended or could not store before all was \
             acknowledged.
             """)
+
+    @Argument(
+        help: ArgumentHelp("Send the lines of this file; - is standard input.", valueName: "file"),
+        completion: .file())
+    var file = "-"
 
     @Option(name: .long, help: ArgumentHelp("The daemon's event socket.", valueName: "path"))
     var socket = StandardPlaces.eventSocket
@@ -38,6 +44,7 @@ struct Send: ParsableCommand {
     }
 
     func run() throws {
+        let next = try FilePlace.reading(file)
         let receiptFile = try receipts.map(ReceiptFile.init(path:))
         let line = ProgressLine()
         let watch = Stopwatch()
@@ -53,7 +60,7 @@ struct Send: ParsableCommand {
         let result = try Send.connect(to: socket) { (path) throws(IOFailure) in
             try Delivery(
                 path: path, wantsAnswers: !noAck, wantsReceipts: receiptFile != nil, listener: listener)
-        }.run(Send.standardInput)
+        }.run { try input($0, next) }
         line.clear()
         try receiptFile?.finish()
         Console.say(Send.describe(result, watch.elapsed, hasAnswers: !noAck))
@@ -72,10 +79,12 @@ struct Send: ParsableCommand {
         }
     }
 
-    private static func standardInput(_ buffer: UnsafeMutableRawBufferPointer) throws -> Delivery.Input {
+    private func input(
+        _ buffer: UnsafeMutableRawBufferPointer, _ next: (UnsafeMutableRawBufferPointer) throws -> Int
+    ) throws -> Delivery.Input {
         // Not for ever: the connection may end meanwhile.
-        guard try StandardStream.input.wait(timeoutMilliseconds: 250) else { return .later }
-        let count = try StandardStream.input.read(into: buffer)
+        if file == "-", try !StandardStream.input.wait(timeoutMilliseconds: 250) { return .later }
+        let count = try next(buffer)
         return count > 0 ? .bytes(count) : .end
     }
 

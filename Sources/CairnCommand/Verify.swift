@@ -18,6 +18,7 @@ struct Verify: ParsableCommand {
               cairn verify --key-file genesis.vkey
               cairn verify -D /mnt/copy --key 'example.org/audit+1b2c3d4e+AX…'
               cairn verify --checkpoint last-month    # does the log still extend it?
+              cairn verify --events-only              # every night; and without it now and then
               cairn verify --archive s3://audit-archive/prod --all-logs --key-file all.vkeys
 
             EXIT STATUS
@@ -39,6 +40,11 @@ struct Verify: ParsableCommand {
         name: .long,
         help: ArgumentHelp("A checkpoint that was kept elsewhere: the log must extend it.", valueName: "file"))
     var checkpoint: String?
+
+    @Flag(
+        name: .long,
+        help: "Check sealed events by their hashes and seals alone, and not the indexes that find them: faster.")
+    var eventsOnly = false
 
     @Flag(name: .long, help: "Print one JSON object.")
     var json = false
@@ -99,7 +105,7 @@ struct Verify: ParsableCommand {
 
     private func options(key: VerifierKey?) throws -> VerifyOptions {
         let line = ProgressLine(isShown: StandardStream.error.isTerminal && !quiet)
-        return VerifyOptions(
+        var options = VerifyOptions(
             genesisKey: key, checkpoint: try olderCheckpoint(), threads: threads,
             progress: { done, total in
                 if done < total {
@@ -108,6 +114,8 @@ struct Verify: ParsableCommand {
                     line.clear()
                 }
             })
+        options.isOfEventsOnly = eventsOnly
+        return options
     }
 
     private func report(_ outcome: (verification: Verification, elapsed: Int64)) throws {

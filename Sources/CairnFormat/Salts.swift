@@ -44,7 +44,7 @@ package struct Salts: Sendable {
 
     /// The leaf of the event with that number. Where its salt was destroyed no line has the leaf that it had: then it is
     /// the leaf of a salt of zeros, which makes a root that nobody signed.
-    mutating func leaf(of sequence: UInt64, line: UnsafeRawBufferPointer) -> Digest {
+    package mutating func leaf(of sequence: UInt64, line: UnsafeRawBufferPointer) -> Digest {
         prepare(sequence)
         let start = Int(sequence % Salts.groupSize) * Salts.size
         func leaf(_ salts: UnsafeRawBufferPointer) -> Digest {

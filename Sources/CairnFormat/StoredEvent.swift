@@ -29,7 +29,7 @@ package struct Stamps: Sendable, Equatable {
     }
 
     /// What the stamps of all lines have in common that came together: everything but the number.
-    struct Common {
+    package struct Common {
         /// From the comma behind the number to the one behind `_pid`; empty before the first line.
         fileprivate var text: [UInt8] = []
         fileprivate var (received, uid, pid) = (Time.distantPast, UInt32(0), Int32(0))
@@ -50,14 +50,14 @@ package struct Stamps: Sendable, Equatable {
             text = scan.bytes(from: start)
         }
 
-        init() {}
+        package init() {}
     }
 
     /// The same.
     ///
     /// - Parameter common: that of the line before, which most often is that of this line as well; then it is not read
     ///   once more.
-    init(line: UnsafeRawBufferPointer, common: inout Common) throws(FormatError) {
+    package init(line: UnsafeRawBufferPointer, common: inout Common) throws(FormatError) {
         var scan = StampScanner(line)
         scan.skipBlanks()
         try scan.expect("{\"_seq\":")

@@ -35,7 +35,7 @@ struct ParallelVerification {
         if count == 1, options.progress == nil {
             // Nobody is waiting for reports of progress, so this thread can do it itself.
             state.withLock { $0.runningThreads = 1 }
-            Self.work(directory, segments, state)
+            Self.work(directory, segments, options.isOfEventsOnly, state)
         } else {
             try start(count, state, &threads)
         }
@@ -49,12 +49,14 @@ struct ParallelVerification {
     private func start(
         _ count: Int, _ state: Guarded<State>, _ threads: inout [DedicatedThread]
     ) throws(ReadError) {
-        let (directory, segments) = (directory, segments)
+        let (directory, segments, isOfEventsOnly) = (directory, segments, options.isOfEventsOnly)
         for number in 0..<count {
             state.withLock { $0.runningThreads += 1 }
             do throws(IOFailure) {
                 threads.append(
-                    try DedicatedThread(name: "verify \(number)") { Self.work(directory, segments, state) })
+                    try DedicatedThread(name: "verify \(number)") {
+                        Self.work(directory, segments, isOfEventsOnly, state)
+                    })
             } catch {
                 state.withLock { $0.runningThreads -= 1 }
                 // Fewer threads do it as well, but one is needed.
@@ -65,7 +67,9 @@ struct ParallelVerification {
     }
 
     /// Takes segments and verifies them until none is left.
-    private static func work(_ directory: LogDirectory, _ segments: [SegmentExpectation], _ state: Guarded<State>) {
+    private static func work(
+        _ directory: LogDirectory, _ segments: [SegmentExpectation], _ isOfEventsOnly: Bool, _ state: Guarded<State>
+    ) {
         while true {
             let index = state.withLock { state in
                 defer { state.next += 1 }
@@ -81,7 +85,7 @@ struct ParallelVerification {
                 }
                 unreported = 0
             }
-            var verifier = SegmentVerifier(directory, segments[index]) { bytes in
+            var verifier = SegmentVerifier(directory, segments[index], isOfEventsOnly: isOfEventsOnly) { bytes in
                 unreported += bytes
                 if unreported >= reportSize { report() }
             }

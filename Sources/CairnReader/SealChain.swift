@@ -21,6 +21,18 @@ struct SegmentExpectation: Sendable {
     var key: VerifierKey?
     /// The head, if it names this segment and is signed by its key.
     var head: Head?
+
+    /// In what a segment's header is not what the chain demands; empty if it is.
+    func differences(from header: SegmentHeader) -> [String] {
+        var wrong: [String] = []
+        if header.number != number { wrong.append("number") }
+        if header.firstSequence != firstSequence { wrong.append("first sequence number") }
+        if header.origin != origin { wrong.append("origin") }
+        if let previous, header.previousSeal != previous { wrong.append("previous seal") }
+        if let key, header.key != key { wrong.append("key") }
+        if case .sealed(let seal) = role, seal.opened != header.created { wrong.append("time of creation") }
+        return wrong
+    }
 }
 
 /// Follows the seals from the genesis key to the newest segment. Of each cause it makes one finding:

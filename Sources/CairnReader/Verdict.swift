@@ -59,6 +59,8 @@ public struct Note: Sendable, Equatable {
         case uncommitted = "UNCOMMITTED"
         /// No key was given: the log agrees with the key that it names itself, which proves no authenticity.
         case keyFromLog = "KEY-FROM-LOG"
+        /// What queries find events by was not made again, as it was asked for.
+        case eventsOnly = "EVENTS-ONLY"
         /// The newest segment is sealed and there is no next one yet.
         case noActiveSegment = "NO-ACTIVE-SEGMENT"
         /// Segments' data was removed by a policy, and an event says so.

@@ -53,6 +53,8 @@ struct ArgumentTests {
             try parse(Sync.self, "sync").control.paths(directory: "/var/log/cairn")
                 == ["/var/log/cairn/control.sock", "/run/cairn/control.sock"])
         #expect(try parse(Send.self, "send", "--socket", "/s", "--receipts", "r").receipts == "r")
+        #expect(try parse(Send.self, "send").file == "-")
+        #expect(try parse(Send.self, "send", "--no-ack", "events").file == "events")
         #expect(try parse(Demo.self, "demo", "--events", "500", "--no-keep").keep == false)
     }
 

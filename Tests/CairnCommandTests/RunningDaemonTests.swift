@@ -1,3 +1,4 @@
+import ArgumentParser
 import CairnDaemon
 import CairnFormat
 import CairnPlatform
@@ -69,6 +70,24 @@ struct RunningDaemonTests {
         #expect(collected.all.map(\.code) == ["invalid_json"])
         let settings = OutputSettings(format: .cat, fields: ["action"])
         #expect(try daemon.printed(nil, "module=m", settings) == "a1\na2\nlast\n")
+    }
+
+    @Test("a file is sent to its last line, which needs no end")
+    func sendFile() throws {
+        let daemon = try Daemon()
+        defer { daemon.stop() }
+        let path = "\(daemon.directory.path)/events.ndjson"
+        let text = (1...20_000).map(Self.event).joined() + #"{"action":"last","module":"m"}"#
+        let (files, name) = try FilePlace.open(path)
+        try files.replace(name, with: Array(text.utf8), mode: 0o600)
+        let arguments = ["send", "--socket", daemon.configuration.socket.path]
+        try Send.parse(Array(arguments.dropFirst()) + [path]).run()
+        let settings = OutputSettings(format: .cat, fields: ["action"])
+        #expect(try daemon.printed(2, "module=m", settings) == "a20000\nlast\n")
+        let missing = #expect(throws: CommandFailure.self) {
+            try Send.parse(Array(arguments.dropFirst()) + [path + "x"]).run()
+        }
+        #expect(missing?.status == .noInput)
     }
 
     @Test("many lines over several connections at once")

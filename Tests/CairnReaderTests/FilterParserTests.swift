@@ -41,6 +41,9 @@ import Testing
         ("straße=grün", [comparison(["straße"], .equal, "grün")]),
         ("a=1 and b=2", [comparison(["a"], .equal, "1"), comparison(["b"], .equal, "2")]),
         ("a=1 or b=2", [.any([comparison(["a"], .equal, "1"), comparison(["b"], .equal, "2")])]),
+        ("x Or NOT y", [.any([.text("x"), .not(.text("y"))])]),
+        ("x AND y", [.text("x"), .text("y")]),
+        (#"a IN (1) Exists(b) "OR""#, [membership(["a"], ["1"]), .presence(["b"]), .text("OR")]),
         ("x y or z", [.any([.all([.text("x"), .text("y")]), .text("z")])]),
         ("x (y or z)", [.text("x"), .any([.text("y"), .text("z")])]),
         ("(x y) z", [.text("x"), .text("y"), .text("z")]),
@@ -101,6 +104,7 @@ import Testing
         ("a=1 not ", 9, "the end of the text", "a term behind \"not\""),
         ("a=1 or", 7, "the end of the text", "a field name or a word"),
         ("or a=1", 1, "'or'", "quote it"),
+        ("a=1 OR", 7, "the end of the text", "a field name or a word"),
         ("and", 1, "'and'", "quote it"),
         ("a=1 or or b=2", 8, "'or'", "quote it"),
         ("a=1 (b=2", 9, "the end of the text", "the ( of column 5"),
@@ -167,7 +171,7 @@ import Testing
     func whatIsPrintedIsReadBack(_ seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let characters: [Character] = [
-            "a", "b", ".", " ", "\"", "\\", "=", "!", "(", "~", "/", "ß", "\n", "_", "n", "o", "t", "r",
+            "a", "b", ".", " ", "\"", "\\", "=", "!", "(", "~", "/", "ß", "\n", "_", "n", "o", "t", "r", "O", "R", "N",
         ]
         func text(_ random: inout SeededGenerator) -> String {
             String((0..<Int.random(in: 1...5, using: &random)).map { _ in random.pick(characters) })

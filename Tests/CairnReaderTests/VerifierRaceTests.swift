@@ -23,8 +23,8 @@ struct VerifierRaceTests {
 
     @Test(
         "whatever a writer does between any two operations of a reader, there is no false alarm",
-        arguments: Burst.allCases)
-    func everyOperation(_ burst: Burst) throws {
+        arguments: Burst.allCases, [false, true])
+    func everyOperation(_ burst: Burst, isOfEventsOnly: Bool) throws {
         var operation = 0
         var hasInterrupted = true
         while hasInterrupted {
@@ -48,7 +48,7 @@ struct VerifierRaceTests {
                     Issue.record("the writer failed: \(error)")
                 }
             }
-            let result = try log.verify(key: try log.key(0).verifier)
+            let result = try log.verifyLive(key: try log.key(0).verifier, isOfEventsOnly: isOfEventsOnly)
             #expect(result.verdict == .verified, "operation \(operation): \(result.findings)")
             #expect(result.events >= 4 + before)
             hasInterrupted = log.files.operations > operation
@@ -118,7 +118,7 @@ struct VerifierRaceTests {
         var events: UInt64 = 0
         var rounds = 0
         while rounds < 80 || events < 200 {
-            let result = try live.log.verify(key: live.key, threads: 2)
+            let result = try live.log.verifyLive(key: live.key, threads: 2, isOfEventsOnly: rounds % 2 == 1)
             guard result.verdict == .verified else {
                 Issue.record("round \(rounds): \(result)")
                 return

@@ -58,7 +58,7 @@ struct FilterParser {
         skipBlanks()
         if let operation = try operation() { return try field(path(atom, at: start), operation) }
         let behind = index
-        switch atom.word {
+        switch atom.word.map(Self.lowercased) {
         case "not":
             if isAtEnd { throw error("a term behind \"not\"") }
             return .negated(try term())
@@ -301,7 +301,17 @@ struct FilterParser {
     /// Whether the word, and nothing that would make it a field or a longer word, stands here.
     private func standsKeyword(_ word: String) -> Bool {
         let letters = word.unicodeScalars
-        return scalars[index...].starts(with: letters) && isKeywordEnd(index + letters.count)
+        let stands = scalars[index...].prefix(letters.count).elementsEqual(letters) { Self.lowercased($0) == $1 }
+        return stands && isKeywordEnd(index + letters.count)
+    }
+
+    /// As in ABNF, where the letters of a word of the language may be of either case.
+    private static func lowercased(_ word: String) -> String {
+        String(String.UnicodeScalarView(word.unicodeScalars.map(lowercased)))
+    }
+
+    private static func lowercased(_ scalar: Unicode.Scalar) -> Unicode.Scalar {
+        ("A"..."Z").contains(scalar) ? Unicode.Scalar(UInt8(scalar.value) | 0x20) : scalar
     }
 
     private func isKeywordEnd(_ place: Int) -> Bool {
@@ -369,7 +379,9 @@ struct FilterParser {
             && text.unicodeScalars.allSatisfy { !endsWord($0) && $0.properties.generalCategory != .control }
     }
 
-    static func isKeyword(_ text: String) -> Bool { ["not", "or", "and", "in", "exists"].contains(text) }
+    static func isKeyword(_ text: String) -> Bool {
+        ["not", "or", "and", "in", "exists"].contains(lowercased(text))
+    }
 
     static func quoted(_ text: String) -> String {
         var output = "\""

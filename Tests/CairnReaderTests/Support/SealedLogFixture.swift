@@ -321,10 +321,20 @@ final class SealedLogFixture {
 
     // MARK: - Verification
 
+    /// In both ways, whole and events only; what both find is that of the whole one.
     func verify(
         key: VerifierKey? = nil, checkpoint: [UInt8]? = nil, threads: Int = 1
     ) throws -> Verification {
         let options = VerifyOptions(genesisKey: key, checkpoint: checkpoint, threads: threads)
+        return try Verifier.runBothWays(directory, options)
+    }
+
+    /// While the log is written two verifications see two logs.
+    func verifyLive(
+        key: VerifierKey, threads: Int = 1, isOfEventsOnly: Bool = false
+    ) throws -> Verification {
+        var options = VerifyOptions(genesisKey: key, threads: threads)
+        options.isOfEventsOnly = isOfEventsOnly
         return try Verifier(directory, options: options).run()
     }
 }

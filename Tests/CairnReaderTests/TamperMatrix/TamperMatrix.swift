@@ -1,5 +1,6 @@
 import CairnFormat
 import CairnReader
+import Testing
 
 /// Every way to tamper with a small log of three sealed segments and an active one, with what must come of it.
 ///
@@ -116,7 +117,7 @@ struct TamperMatrix: Sendable {
     func verify(_ one: TamperCase) throws -> Outcome {
         let key = one.key == "" ? nil : try one.key.map { try VerifierKey($0) } ?? keys[one.log]
         let options = VerifyOptions(genesisKey: key, checkpoint: one.checkpoint.map { Array($0) }, threads: 1)
-        let result = try Verifier(LogDirectory(MemoryTree(files(after: one))), options: options).run()
+        let result = try Verifier.runBothWays(LogDirectory(MemoryTree(files(after: one))), options)
         return Outcome(result.verdict, result.firstBadSequence)
     }
 }
