@@ -1,6 +1,6 @@
 /// A small random number generator that gives the same numbers for the same seed on every machine (G. L. Steele,
 /// D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014). Not for keys.
-package struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) { state = seed }

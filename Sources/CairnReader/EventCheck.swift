@@ -46,24 +46,14 @@ struct EventCheck {
                 result.isWhole = true
                 return result
             case .block(let block):
-                try reading(reader.path) { () throws(FormatError) in try takeLines() }
+                let lines = self.lines
+                try reading(reader.path) { () throws(FormatError) in
+                    try forEachLine(of: lines) { _, line throws(FormatError) in try take(line) }
+                }
                 let isDue = result.count == block.endSequence - seal.firstSequence
                 guard isDue, tree.root == block.root else { return nil }
                 result.bytes += UInt64(block.size)
                 advance(reader.offset - offset)
-            }
-        }
-    }
-
-    private mutating func takeLines() throws(FormatError) {
-        let lines = self.lines
-        try lines.withBytes { bytes throws(FormatError) in
-            var start = 0
-            while start < bytes.count {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-                let end = start + (firstLineFeed(rest) ?? rest.count)
-                try take(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
-                start = end + 1
             }
         }
     }

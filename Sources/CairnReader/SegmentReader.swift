@@ -216,10 +216,10 @@ private struct Window {
 }
 
 /// Calls `body` for each line of a block, with its place in `lines`, LF left out.
-package func forEachLine(
-    of lines: [UInt8], _ body: (Range<Int>, UnsafeRawBufferPointer) throws(ReadError) -> Void
-) throws(ReadError) {
-    try lines.withBytes { bytes throws(ReadError) in
+package func forEachLine<Failure: Error>(
+    of lines: [UInt8], _ body: (Range<Int>, UnsafeRawBufferPointer) throws(Failure) -> Void
+) throws(Failure) {
+    try lines.withBytes { bytes throws(Failure) in
         var start = 0
         while start < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])

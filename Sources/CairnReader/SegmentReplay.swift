@@ -109,16 +109,8 @@ package struct SegmentReplay {
         numbers.beginBlock()
         var lastReceived = builder.lastReceived
         let lines = self.lines
-        try lines.withBytes { bytes throws(FormatError) in
-            var start = 0
-            while start < bytes.count {
-                let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-                let end = start + (firstLineFeed(rest) ?? rest.count)
-                let sequence = first + UInt64(restored.count)
-                try readEvent(
-                    UnsafeRawBufferPointer(rebasing: bytes[start..<end]), at: start..<end, sequence, &lastReceived)
-                start = end + 1
-            }
+        try forEachLine(of: lines) { range, line throws(FormatError) in
+            try readEvent(line, at: range, first + UInt64(restored.count), &lastReceived)
         }
     }
 

@@ -2,14 +2,14 @@ import CairnPlatform
 import Glibc
 import Synchronization
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers from the same seed on every machine.
+/// The same numbers from the same seed on every machine.
 package struct SeededRandom: RandomNumberGenerator, Sendable {
     package let seed: UInt64
-    private var state: UInt64
+    private var generator: SplitMix64
 
     package init(seed: UInt64) {
         self.seed = seed
-        state = seed
+        generator = SplitMix64(seed: seed)
     }
 
     /// A seed that is printed, so that a failing random test can be run again: `CAIRN_SEED=N`.
@@ -19,13 +19,7 @@ package struct SeededRandom: RandomNumberGenerator, Sendable {
         print("\(test): CAIRN_SEED=\(seed)")
     }
 
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
+    package mutating func next() -> UInt64 { generator.next() }
 
     package mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 
