@@ -27,7 +27,7 @@ struct CheckReceipt: ParsableCommand {
     /// Bytes of a line at most, as `cairn send` takes them: an acknowledgement of more than a million events.
     private static let lineLimit = 64 << 20
 
-    @Argument(help: ArgumentHelp("Files of answers.", valueName: "file"))
+    @Argument(help: ArgumentHelp("Files of answers; - is standard input.", valueName: "file"))
     var files: [String]
 
     @OptionGroup var log: LogOptions

@@ -34,12 +34,14 @@ extension FilePlace {
     /// buffer and says how many bytes it has; 0 at the end.
     static func reading(_ path: String) throws -> (UnsafeMutableRawBufferPointer) throws -> Int {
         guard path != "-" else { return { try StandardStream.input.read(into: $0) } }
-        let (files, name) = try open(path)
         let file: any ReadableFile
         do throws(IOFailure) {
+            let (files, name) = try open(path)
             file = try files.openForReading(name)
         } catch {
-            throw error.isMissing ? CommandFailure(.noInput, "there is no file \(path)") : CommandFailure(error)
+            if error.isMissing { throw CommandFailure(.noInput, "there is no file \(path)") }
+            guard error.isNoRegularFile else { throw CommandFailure(error) }
+            throw CommandFailure(.noInput, "\(path) is no regular file: give it as standard input, with -")
         }
         var offset: UInt64 = 0
         return { buffer in

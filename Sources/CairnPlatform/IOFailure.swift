@@ -20,6 +20,9 @@ package struct IOFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// There is nothing of that name (ENOENT).
     package var isMissing: Bool { code == ENOENT }
 
+    /// It is a directory, or a device or a pipe, where a regular file is meant (EISDIR, EINVAL of `open`).
+    package var isNoRegularFile: Bool { operation == "open" && (code == EISDIR || code == EINVAL) }
+
     /// The disk or the quota is full (ENOSPC, EDQUOT). inotify says ENOSPC too, but of its own table: that is not meant.
     package var isOutOfSpace: Bool { (code == ENOSPC && operation != "inotify_add_watch") || code == EDQUOT }
 

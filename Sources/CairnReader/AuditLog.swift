@@ -117,7 +117,8 @@ extension AuditLog {
 }
 
 extension AuditLog {
-    /// Verifies the whole log, also while a daemon writes it. Every byte is read, hashed and compared.
+    /// Verifies the whole log, also while a daemon writes it. Every byte is read, hashed and compared,
+    /// unless ``VerifyOptions/isOfEventsOnly`` asks for less.
     ///
     /// - Throws: a ``ReadError`` only where the operating system refuses; whatever is wrong with the log is a finding.
     public func verify(_ options: VerifyOptions = VerifyOptions()) throws(ReadError) -> Verification {

@@ -2,8 +2,8 @@ import CairnFormat
 import CairnPlatform
 
 /// Tells whether the events of a sealed segment are those that its seal was signed over, by their hashes and stamps. What
-/// queries find events by is not made again: of the index there is its digest, and the times and modules that blocks and
-/// the seal state are not looked at.
+/// queries find events by is not made again: of the index there is its digest, and the times of the events and the modules
+/// that blocks and the seal state are not looked at. Nor is it whether what follows the stamps of a line is an event.
 ///
 /// It knows good from anything else, and no more. What is wrong, and where events were erased or are encrypted, is for
 /// ``SegmentVerifier``, which needs about three times as long.
@@ -27,7 +27,10 @@ struct EventCheck {
         let path = FileNames.segment(expectation.firstSequence, .data)
         (self.directory, self.expectation, self.seal) = (directory, expectation, seal)
         reader = try SegmentReader(directory.files, path: path)
-        guard !reader.header.isPunctured, expectation.differences(from: reader.header).isEmpty else { return nil }
+        // Where the chain is broken it demands no previous seal, but the seal and the header name the same.
+        guard !reader.header.isPunctured, reader.header.previousSeal == seal.previous,
+            expectation.differences(from: reader.header).isEmpty
+        else { return nil }
         parser = try reading(path) { () throws(FormatError) in try JSONParser() }
         salts = Salts(saltKey: reader.header.saltKey)
     }
@@ -105,6 +108,8 @@ struct EventCheck {
         while true {
             let count = try file.read(at: offset, into: buffer)
             guard count > 0 else { return hash.finish() }
+            // It is none that a reader takes; and it might be endless.
+            guard offset < UInt64(Limits.index) else { return nil }
             hash.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             offset += UInt64(count)
         }

@@ -34,6 +34,8 @@ struct SegmentVerifier {
     private let isOfEventsOnly: Bool
     /// Takes the bytes of the file that were read since the last call.
     private let advance: (UInt64) -> Void
+    /// Bytes that `advance` knows of already.
+    private var reported: UInt64 = 0
     private var result = SegmentResult()
     /// Counts at which the root is to be compared with a signed one, in ascending order.
     private var watched: [UInt64] = []
@@ -67,8 +69,14 @@ struct SegmentVerifier {
     /// Throws only where the system refuses.
     mutating func run() throws(ReadError) -> SegmentResult {
         // Whatever it is that keeps it from being good comes up once more.
-        if isOfEventsOnly, var check = try? EventCheck(directory, expectation), let good = try? check.run(advance) {
-            return good
+        if isOfEventsOnly, var check = try? EventCheck(directory, expectation) {
+            var read: UInt64 = 0
+            let good = try? check.run { bytes in
+                read += bytes
+                advance(bytes)
+            }
+            if let good { return good }
+            reported = read
         }
         // A writer replaces data as a whole when it compacts it, and the index is then that of the new file. A finding
         // about a file that was replaced meanwhile says nothing, so the new one is read.
@@ -192,7 +200,7 @@ struct SegmentVerifier {
         watched = Set([expectation.head?.count, seal?.count].compactMap { $0 }).sorted()
         if let count = watched.first { replay.watchRoot(at: count) }
         collectRoots(&replay)
-        advance(replay.goodOffset)
+        report(replay.goodOffset)
         while true {
             if let seal, seal.reason == .corruption, result.count >= seal.count { return Ending() }
             let offset = replay.goodOffset
@@ -209,7 +217,7 @@ struct SegmentVerifier {
                     // Where all are erased, no time of theirs is left.
                     result.lastReceived = replay.firstReceived.map { _ in replay.builder.lastReceived }
                     collectRoots(&replay)
-                    advance(replay.goodOffset - offset)
+                    report(replay.goodOffset - offset)
                 }
             } catch {
                 if error.code == .io { throw error }
@@ -219,6 +227,12 @@ struct SegmentVerifier {
                 replay.reader.refresh()
             }
         }
+    }
+
+    private mutating func report(_ bytes: UInt64) {
+        let known = min(bytes, reported)
+        reported -= known
+        advance(bytes - known)
     }
 
     /// Keeps the root at the next watched count, and watches for the one after it. Where both are in one block the
@@ -303,10 +317,11 @@ struct SegmentVerifier {
     ) throws(ReadError) {
         let (expected, _, index) = builder.finish(reason: seal.reason, nextKey: seal.nextKey)
         guard expected == seal || !result.redactions.isEmpty && isWhatIsLeft(expected, of: seal) else {
-            let isOfSameRoot = expected.count == seal.count && expected.root == seal.root
+            var stated = expected
+            (stated.time, stated.modules) = (seal.time, seal.modules)
             find(
                 .tampered, firstDifference(from: seal),
-                isOfSameRoot
+                stated == seal
                     ? "the modules or times that the seal states are not those of its events"
                     : "the events are not those of the seal")
             return

@@ -13,7 +13,8 @@ public struct VerifyOptions: Sendable {
     public var checkpoint: [UInt8]?
     /// Whether the events of sealed segments are checked alone, by their hashes, stamps and seals: three times as fast. What
     /// queries find them by, indexes and what blocks and seals state of times and modules, is not made again and compared
-    /// then, so a change of it can stay unseen, and hide events from queries. (Of a seal only its key can change that.)
+    /// then, so a change of it can stay unseen, and hide events from queries. Nor is it whether every line
+    /// is an event behind its stamps. (Within seals and lines only who has their key can change that.)
     public var isOfEventsOnly = false
     /// Whether it is the copy in an archive, which has sealed segments only, and no head.
     package var isArchive = false
@@ -75,8 +76,8 @@ package struct Verifier {
             verification.notes.append(
                 Note(
                     .eventsOnly,
-                    "the indexes, and the times and modules that blocks and seals state, were not made again: somebody may "
-                        + "have changed them so that queries do not find every event"))
+                    "lines were hashed and not read, and indexes, and the times and modules that blocks and seals state, "
+                        + "not made again: somebody may have changed these so that queries do not find every event"))
         }
         var chain = SealChain(directory, statement)
         for (index, segment) in snapshot.segments.enumerated() {

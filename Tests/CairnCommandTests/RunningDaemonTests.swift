@@ -84,10 +84,12 @@ struct RunningDaemonTests {
         try Send.parse(Array(arguments.dropFirst()) + [path]).run()
         let settings = OutputSettings(format: .cat, fields: ["action"])
         #expect(try daemon.printed(2, "module=m", settings) == "a20000\nlast\n")
-        let missing = #expect(throws: CommandFailure.self) {
-            try Send.parse(Array(arguments.dropFirst()) + [path + "x"]).run()
+        for wrong in [path + "x", "\(daemon.directory.path)/none/x", daemon.directory.path, "/dev/null"] {
+            let failure = #expect(throws: CommandFailure.self) {
+                try Send.parse(Array(arguments.dropFirst()) + [wrong]).run()
+            }
+            #expect(failure?.status == .noInput && failure?.message?.contains(wrong) == true, "\(wrong)")
         }
-        #expect(missing?.status == .noInput)
     }
 
     @Test("many lines over several connections at once")

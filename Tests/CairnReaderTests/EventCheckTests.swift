@@ -46,6 +46,31 @@ import Testing
         #expect(try EventCheck(log.directory, try expectation(log, 7)) == nil)
     }
 
+    /// Behind a seal that is missing nothing demands a previous seal of the header; the next seal does.
+    @Test func aHeaderAndItsSealNameOnePreviousSeal() throws {
+        let log = try SealedLogFixture.whole()
+        var segment = try expectation(log, 7)
+        segment.previous = nil
+        #expect(try EventCheck(log.directory, segment) != nil)
+        guard case .sealed(var seal) = segment.role else { return #expect(Bool(false), "segment 7 is sealed") }
+        seal.previous = .zero
+        segment.role = .sealed(seal)
+        #expect(try EventCheck(log.directory, segment) == nil)
+    }
+
+    /// A segment that is read twice is not told twice.
+    @Test(arguments: [false, true]) func progressIsThatOfOneReading(_ isOfEventsOnly: Bool) throws {
+        let log = try SealedLogFixture.whole()
+        let file = try #require(log.files[FileNames.segment(7, .data)])
+        log.files.put(FileNames.segment(7, .index), [1])
+        var read: UInt64 = 0
+        var verifier = SegmentVerifier(
+            log.directory, try expectation(log, 7), isOfEventsOnly: isOfEventsOnly
+        ) { read += $0 }
+        #expect(try verifier.run().findings.map(\.verdict) == [.indexDamaged])
+        #expect(read > UInt64(file.count / 2) && read <= UInt64(file.count))
+    }
+
     @Test func anEventThatIsNotTheSealedOneIsNoGoodOne() throws {
         let log = try SealedLogFixture.whole()
         let block = try #require(log.blocks.first { $0.segment == 7 })
