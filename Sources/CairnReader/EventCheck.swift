@@ -81,8 +81,9 @@ struct EventCheck {
 
     /// Whether all that was sealed has been read, and nothing stands behind its footer.
     private mutating func isEnd(_ footer: SegmentFooter) throws(ReadError) -> Bool {
-        let received = result.firstReceived.flatMap { first in result.lastReceived.map { first...$0 } }
-        guard result.count == seal.count, tree.root == seal.root, received.map({ $0 == seal.received }) ?? true,
+        guard result.count == seal.count, tree.root == seal.root,
+            result.firstReceived ?? seal.received.lowerBound == seal.received.lowerBound,
+            result.lastReceived ?? seal.received.upperBound == seal.received.upperBound,
             footer.count == seal.count, footer.root == seal.root, headRoot == expectation.head?.root
         else { return false }
         result.headIsGood = headRoot != nil
