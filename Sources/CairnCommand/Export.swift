@@ -104,10 +104,7 @@ struct Export: ParsableCommand {
             }
         } else {
             let standard = Output()
-            result = try write(request, of: log) { bytes in
-                standard.bytes.append(contentsOf: bytes)
-                try standard.flushIfFull()
-            }
+            result = try write(request, of: log) { try standard.append($0) }
             try standard.flush()
         }
         if !noRecord { record(request, result, digest, state) }

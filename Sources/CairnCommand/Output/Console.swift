@@ -22,8 +22,22 @@ final class Output {
     func flush() throws {
         guard !bytes.isEmpty else { return }
         defer { bytes.removeAll(keepingCapacity: true) }
+        try bytes.withUnsafeBytes { try Self.write($0) }
+    }
+
+    /// Appends a piece; a large one is written at once, and not copied.
+    func append(_ piece: UnsafeRawBufferPointer) throws {
+        guard piece.count >= pieceBytes else {
+            bytes.append(contentsOf: piece)
+            return try flushIfFull()
+        }
+        try flush()
+        try Self.write(piece)
+    }
+
+    private static func write(_ bytes: UnsafeRawBufferPointer) throws {
         do throws(IOFailure) {
-            try bytes.span.withUnsafeBytes { (buffer) throws(IOFailure) in try StandardStream.output.write(buffer) }
+            try StandardStream.output.write(bytes)
         } catch {
             if error.isClosedPipe { throw OutputClosed() }
             throw error

@@ -2,6 +2,9 @@ import CairnFormat
 
 /// Finds the values at a fixed set of paths in one walk over the tape of an event, whatever their number. What it finds
 /// is kept by its user, so that it stays the same and is never copied.
+///
+/// Programs write the members of their events in one order, time and again. So a name is first compared with the one
+/// that stood there in the event before; only if it is another one it is looked up.
 struct FieldSelection: Sendable {
     /// Where a value stands; with `index` 0 it is not there.
     struct Place {
@@ -52,8 +55,21 @@ struct FieldSelection: Sendable {
         for node in nodes.indices where !tree.children[node].isEmpty { makeTable(node, tree.children[node]) }
     }
 
-    /// Room for what is found.
-    func makePlaces() -> [Place] { [Place](repeating: Place(), count: nodes.count) }
+    /// What is found in one event after the other.
+    struct Findings: Sendable {
+        /// By nodes.
+        fileprivate var places: [Place]
+        /// The node that is expected behind each node, as it came last; and behind them all, the first in each. 0 where
+        /// nothing is known.
+        fileprivate var order: [Int32]
+    }
+
+    /// Of no event yet.
+    func makeFindings() -> Findings {
+        Findings(
+            places: [Place](repeating: Place(), count: nodes.count),
+            order: [Int32](repeating: 0, count: 2 * nodes.count))
+    }
 
     /// What was found, by the numbers of the paths.
     struct Places {
@@ -73,8 +89,8 @@ struct FieldSelection: Sendable {
     }
 
     @inline(__always)
-    func withPlaces<R>(_ places: [Place], _ body: (Places) -> R) -> R? {
-        places.withUnsafeBufferPointer { places in
+    func withPlaces<R>(_ findings: Findings, _ body: (Places) -> R) -> R? {
+        findings.places.withUnsafeBufferPointer { places in
             nodesOfPaths.withUnsafeBufferPointer { nodes in
                 guard let place = places.baseAddress, let node = nodes.baseAddress else { return nil }
                 return body(Places(places: place, nodes: node))
@@ -139,17 +155,20 @@ struct FieldSelection: Sendable {
 
     /// Finds the values in the event on `tape`; of members with one name the first counts.
     ///
-    /// - Parameter places: what ``makePlaces()`` made, or this filled.
+    /// - Parameter findings: what ``makeFindings()`` made, or this filled.
     func find(
-        in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: Located, into places: inout [Place]
+        in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: Located, into findings: inout Findings
     ) {
         withNames(tape) { names in
-            places.withUnsafeMutableBufferPointer { places in
-                guard let place = places.baseAddress else { return }
-                places.update(repeating: Place())
-                var walk = Walk(
-                    tape: tape, names: names, places: place, located: located, cursor: SourceCursor(tape, line: line))
-                walk.visit(object: 1, node: 0)
+            findings.places.withUnsafeMutableBufferPointer { places in
+                findings.order.withUnsafeMutableBufferPointer { order in
+                    guard let place = places.baseAddress, let expected = order.baseAddress else { return }
+                    places.update(repeating: Place())
+                    var walk = Walk(
+                        tape: tape, names: names, places: place, expected: expected, firsts: places.count,
+                        located: located, cursor: SourceCursor(tape, line: line))
+                    walk.visit(object: 1, node: 0)
+                }
             }
         }
     }
@@ -185,13 +204,23 @@ struct FieldSelection: Sendable {
         /// The node of a table whose name stands at `name` of the tape; 0 for none.
         @inline(__always)
         fileprivate func child(_ slots: UnsafePointer<Int32>, _ mask: Int, named name: Int) -> Int {
-            let key = FieldName.key(tape, name)
+            child(slots, mask, FieldName.key(tape, name), at: name)
+        }
+
+        @inline(__always)
+        fileprivate func child(_ slots: UnsafePointer<Int32>, _ mask: Int, _ key: FieldName.Key, at name: Int) -> Int {
             var slot = key.hash & mask
             while case let child = Int(slots[slot]), child != 0 {
-                if nodes[child].key == key, key.isWhole || isName(child, name) { return child }
+                if isNode(child, key, at: name) { return child }
                 slot = (slot &+ 1) & mask
             }
             return 0
+        }
+
+        /// Whether `key` is of a name at `name` of the tape, and that is the node's.
+        @inline(__always)
+        fileprivate func isNode(_ node: Int, _ key: FieldName.Key, at name: Int) -> Bool {
+            nodes[node].key == key && (key.isWhole || isName(node, name))
         }
 
         @inline(never)
@@ -202,16 +231,27 @@ struct FieldSelection: Sendable {
         let tape: JSONTape
         let names: Names
         let places: UnsafeMutablePointer<Place>
+        /// As in ``Findings``: the first nodes in others stand from `firsts` on.
+        let expected: UnsafeMutablePointer<Int32>
+        let firsts: Int
         let located: Located
         var cursor: SourceCursor
 
         mutating func visit(object: Int, node: Int) {
             // Copies, which need not be read again behind every call.
-            let (tape, names, places, locatesStrings) = (tape, names, places, located.contains(.strings))
+            let (tape, names, places, expected) = (tape, names, places, expected)
+            let locatesStrings = located.contains(.strings)
             let (slots, mask) = names.table(of: node)
             var index = object &+ 1
+            var before = firsts &+ node
             while tape.type(at: index) != UInt8(ascii: "}") {
-                let child = names.child(slots, mask, named: index)
+                let key = FieldName.key(tape, index)
+                var child = Int(expected[before])
+                if child == 0 || !names.isNode(child, key, at: index) {
+                    child = names.child(slots, mask, key, at: index)
+                    if child != 0 { expected[before] = Int32(truncatingIfNeeded: child) }
+                }
+                if child != 0 { before = child }
                 let value = index &+ 1
                 index = tape.index(behind: value)
                 guard child != 0, !places[child].isFound else { continue }

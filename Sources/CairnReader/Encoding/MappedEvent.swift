@@ -46,24 +46,24 @@ enum MappedField: Int, CaseIterable {
 /// Finds the mapped fields of one event after the other.
 struct EventMapping: Sendable {
     private let selection = FieldSelection(MappedField.allCases.map(\.path))
-    private var places: [FieldSelection.Place]
+    private var findings: FieldSelection.Findings
     private let bits: [UInt64]
 
     init() {
-        places = selection.makePlaces()
+        findings = selection.makeFindings()
         let selection = selection
         bits = MappedField.allCases.map { selection.bit($0.rawValue) }
     }
 
     mutating func find(in tape: JSONTape, line: UnsafeRawBufferPointer) {
-        selection.find(in: tape, line: line, locating: [], into: &places)
+        selection.find(in: tape, line: line, locating: [], into: &findings)
     }
 
     /// Calls `body` with the event that was looked at last.
     @inline(__always)
     func withEvent(_ tape: JSONTape, line: UnsafeRawBufferPointer, _ body: (MappedEvent) -> Void) {
         selection.withNames(tape) { names in
-            selection.withPlaces(places) { places in
+            selection.withPlaces(findings) { places in
                 bits.withUnsafeBufferPointer { bits in
                     body(MappedEvent(tape: tape, line: line, places: places, bits: bits, names: names))
                 }

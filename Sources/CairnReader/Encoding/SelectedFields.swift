@@ -4,7 +4,7 @@ import CairnFormat
 struct SelectedFields: Sendable {
     let count: Int
     private let selection: FieldSelection
-    private var places: [FieldSelection.Place]
+    private var findings: FieldSelection.Findings
 
     init(_ fields: [String]) {
         count = fields.count
@@ -15,11 +15,11 @@ struct SelectedFields: Sendable {
             paths += [[field], names]
         }
         selection = FieldSelection(paths)
-        places = selection.makePlaces()
+        findings = selection.makeFindings()
     }
 
     mutating func find(in tape: JSONTape, line: UnsafeRawBufferPointer, locating located: FieldSelection.Located) {
-        selection.find(in: tape, line: line, locating: located, into: &places)
+        selection.find(in: tape, line: line, locating: located, into: &findings)
     }
 
     /// What was found last, by the numbers of the fields.
@@ -32,7 +32,7 @@ struct SelectedFields: Sendable {
 
     @inline(__always)
     func withPlaces(_ body: (Places) -> Void) {
-        selection.withPlaces(places) { body(Places(found: $0)) }
+        selection.withPlaces(findings) { body(Places(found: $0)) }
     }
 }
 

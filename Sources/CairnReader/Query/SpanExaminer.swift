@@ -75,7 +75,8 @@ final class SpanExaminer<Work: SpanWork> {
         }
         var failure: ReadError?
         do throws(ReadError) {
-            try examine(place, checksTime: !pruning.includes(times: times), &counts)
+            // Taken once for all events: access to a member of a class is checked while the program runs.
+            try examine(place, checksTime: !pruning.includes(times: times), &work, &counts)
         } catch {
             failure = error
         }
@@ -138,7 +139,7 @@ final class SpanExaminer<Work: SpanWork> {
     // MARK: Events
 
     private func examine(
-        _ place: SpanPlace, checksTime: Bool, _ counts: inout SpanCounts
+        _ place: SpanPlace, checksTime: Bool, _ work: inout Work, _ counts: inout SpanCounts
     ) throws(ReadError) {
         let first = place.span.sequences.lowerBound
         let wanted = pruning.sequences.clamped(to: place.wanted).clamped(to: place.span.sequences)
@@ -147,7 +148,7 @@ final class SpanExaminer<Work: SpanWork> {
                 wanted.lowerBound - min(first, wanted.lowerBound))..<Int(
                 wanted.upperBound - min(first, wanted.upperBound))
         counts.examined += numbers.count
-        let (matcher, parser, isForward, limit) = (matcher, parser, isForward, limit)
+        let (matcher, parser, ranges, isForward, limit) = (matcher, parser, ranges, isForward, limit)
         let times = checksTime ? pruning.times : nil
         let needsTape = times != nil || !matcher.matchesAll || work.needsTape
         try lines.withBytes { bytes throws(ReadError) in

@@ -95,10 +95,10 @@ import Testing
     /// What is found at the paths of a selection, by their numbers.
     private func found(
         _ selection: FieldSelection, _ count: Int, _ tape: JSONTape, _ line: UnsafeRawBufferPointer,
-        _ located: FieldSelection.Located = [], into places: inout [FieldSelection.Place]
+        _ located: FieldSelection.Located = [], into findings: inout FieldSelection.Findings
     ) -> [FieldSelection.Place] {
-        selection.find(in: tape, line: line, locating: located, into: &places)
-        return selection.withPlaces(places) { places in (0..<count).map { places[$0] } } ?? []
+        selection.find(in: tape, line: line, locating: located, into: &findings)
+        return selection.withPlaces(findings) { places in (0..<count).map { places[$0] } } ?? []
     }
 
     @Test func manyPathsOneWalk() throws {
@@ -106,23 +106,23 @@ import Testing
         let names = (1...90).map { String(repeating: "n", count: $0) + "\($0)" }
         let selection = FieldSelection(names.map { [$0] } + names.map { ["o", $0] })
         let members = names.enumerated().map { "\"\($0.element)\":\($0.offset)" }.joined(separator: ",")
-        var places = selection.makePlaces()
+        var findings = selection.makeFindings()
         try withTape("{\"o\":{\(members)},\(members)}") { tape, line in
-            let found = found(selection, 180, tape, line, into: &places)
+            let found = found(selection, 180, tape, line, into: &findings)
             for number in 0..<180 { #expect(tape.integer(Int(found[number].index)) == UInt64(number % 90)) }
         }
         try withTape("{\"o\":1,\"n1\":2}") { tape, line in
-            let found = found(selection, 180, tape, line, into: &places)
+            let found = found(selection, 180, tape, line, into: &findings)
             #expect((0..<180).filter { found[$0].isFound } == [0])
         }
     }
 
     @Test func onlyWhatIsAskedForIsLocated() throws {
         let selection = FieldSelection([["s"], ["o"], ["o", "i"], ["d"]])
-        var places = selection.makePlaces()
+        var findings = selection.makeFindings()
         try withTape(#"{"s":"x","o":{"i":5},"d":1.5}"#) { tape, line in
             func ranges(_ located: FieldSelection.Located) -> [Range<Int>] {
-                found(selection, 4, tape, line, located, into: &places).map(\.range)
+                found(selection, 4, tape, line, located, into: &findings).map(\.range)
             }
             #expect(ranges([]) == [0..<0, 0..<0, 0..<0, 25..<28])
             #expect(ranges(.containers) == [0..<0, 13..<20, 0..<0, 25..<28])
