@@ -55,6 +55,7 @@ def fill(place, lines):
     path = f"{place}/socket"
     daemon = subprocess.Popen([BINARIES / "cairnd", "-D", f"{place}/log", "--socket", path], stderr=subprocess.DEVNULL)
     while not os.path.exists(path):
+        assert daemon.poll() is None
         time.sleep(0.01)
     try:
         with open(lines, "rb") as source:

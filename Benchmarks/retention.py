@@ -72,6 +72,7 @@ def main():
         daemon = subprocess.Popen([
             BINARIES / "cairnd", "-D", log, "--socket", path, "--segment-max-bytes", options.segment, "--log-level", "error"])
         while not os.path.exists(path):
+            assert daemon.poll() is None
             time.sleep(0.02)
         clients = []
         for seed in range(connections):

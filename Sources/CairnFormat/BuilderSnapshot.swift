@@ -5,7 +5,8 @@ extension SegmentBuilder {
     package func snapshot() -> [UInt8]? {
         guard
             let indexSoFar = index.snapshot(
-                firstSequence: header.firstSequence, count: count, modules: modules, classes: classes)
+                firstSequence: header.firstSequence, count: count, modules: modules, classes: classes,
+                roots: tree.subtreeRoots)
         else { return nil }
         var output: [UInt8] = []
         tree.append(to: &output)
@@ -63,7 +64,7 @@ extension SegmentBuilder {
     }
 
     private mutating func take(_ reader: inout ByteReader) throws(FormatError) {
-        let tree = try MerkleTree(&reader)
+        let peaks = try MerkleTree(&reader)
         var moduleCounts: [UInt64] = []
         for _ in 0..<(try count(&reader, atMost: Limits.modules)) { try moduleCounts.append(reader.integer()) }
         var classes = NameTable()
@@ -77,12 +78,13 @@ extension SegmentBuilder {
         let index = try SegmentIndex(Array(bytes))
         let filters = UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)])
         let texts = UnsafeRawBufferPointer(rebasing: bytes[size.filterEnd..<(size.file - 4)])
-        guard index.firstSequence == header.firstSequence, index.count == tree.count,
+        guard index.firstSequence == header.firstSequence, index.count == peaks.count,
             index.modules.count == moduleCounts.count, index.classes.count == classes.count,
-            isWhole(index.spans, count: tree.count), isSum(moduleCounts, atMost: tree.count),
-            isSum(index.cells?.map(\.count) ?? [], atMost: tree.count),
-            isSum(index.tallies.map(\.count), atMost: tree.count)
+            isWhole(index.spans, count: peaks.count), isSum(moduleCounts, atMost: peaks.count),
+            isSum(index.cells?.map(\.count) ?? [], atMost: peaks.count),
+            isSum(index.tallies.map(\.count), atMost: peaks.count)
         else { throw FormatError(.mismatch, "the parts of the snapshot are not of one segment") }
+        let tree = try SegmentTree(peaks: peaks, roots: index.roots[...])
         take(index, try IndexBuilder(index, filters: filters, texts: texts), tree, moduleCounts, classes)
     }
 }

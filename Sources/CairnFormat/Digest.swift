@@ -11,11 +11,14 @@ public struct Digest: Sendable, Hashable, CustomStringConvertible {
     /// SHA-256 of nothing: the root of an empty tree (RFC 6962 section 2.1).
     package static let empty = Digest.sha256([])
 
+    /// In bytes.
+    package static let size = 32
+
     private init(words: (UInt64, UInt64, UInt64, UInt64)) { self.words = words }
 
     /// Takes exactly 32 bytes.
     package init(_ bytes: UnsafeRawBufferPointer) {
-        precondition(bytes.count == 32)
+        precondition(bytes.count == Digest.size)
         words = bytes.loadUnaligned(as: (UInt64, UInt64, UInt64, UInt64).self)
     }
 

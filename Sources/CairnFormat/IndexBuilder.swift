@@ -120,15 +120,19 @@ struct IndexBuilder: Sendable {
     /// Bytes of filters and texts so far.
     var size: Int { filterBytes.count + textBytes.count }
 
-    /// The index file.
-    mutating func finish(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8] {
+    /// The index file. `roots` are those of the subtrees of the segment's tree.
+    mutating func finish(
+        firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable, roots: [Digest]
+    ) -> [UInt8] {
         closeSpan()
-        return encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
+        return encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes, roots: roots)
     }
 
     /// An index of the events so far, to go on from. Its last span may not be full; the filters of such a one were not
     /// halved. Nil if an index does not say all that is to be known, which will not change.
-    func snapshot(firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable) -> [UInt8]? {
+    func snapshot(
+        firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable, roots: [Digest]
+    ) -> [UInt8]? {
         guard countsAreComplete, tallies.isComplete else { return nil }
         var copy = self
         if var open = span {
@@ -138,7 +142,8 @@ struct IndexBuilder: Sendable {
             open.texts = textBytes.count..<copy.textBytes.count
             copy.spans.append(open)
         }
-        let file = copy.encoded(firstSequence: firstSequence, count: count, modules: modules, classes: classes)
+        let file = copy.encoded(
+            firstSequence: firstSequence, count: count, modules: modules, classes: classes, roots: roots)
         return copy.countsAreComplete ? file : nil
     }
 
@@ -165,7 +170,7 @@ struct IndexBuilder: Sendable {
     }
 
     private mutating func encoded(
-        firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable
+        firstSequence: UInt64, count: UInt64, modules: NameTable, classes: NameTable, roots: [Digest]
     ) -> [UInt8] {
         for recent in recentCells { store(recent) }
         recentCells = IndexBuilder.noCells
@@ -202,6 +207,7 @@ struct IndexBuilder: Sendable {
         for span in spans { span.append(to: &output) }
         for cell in kept { cell.append(to: &output) }
         for row in rows { row.append(to: &output) }
+        for root in roots { output.append(root) }
         let checksum = output.withBytes { SegmentIndex.headChecksum($0) }
         withUnsafeBytes(of: checksum.littleEndian) { bytes in
             let start = SegmentIndex.headChecksumOffset

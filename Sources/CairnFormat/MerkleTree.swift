@@ -34,10 +34,19 @@ package struct MerkleTree: Sendable, Equatable {
         Digest.sha256([0x00] + data)
     }
 
-    /// Appends what is kept: the count, and the peaks.
-    func append(to output: inout [UInt8]) {
-        output.append(littleEndian: count)
+    func appendPeaks(to output: inout [UInt8]) {
         for peak in peaks { output.append(peak) }
+    }
+
+    /// The tree of the leaves behind the subtrees of `size` leaves each; nil if `upper` is not the tree over these.
+    ///
+    /// - Parameter size: a power of two.
+    func rest(of size: UInt64, behind upper: MerkleTree) -> MerkleTree? {
+        guard upper.count == count / size, upper.peaks[...] == peaks.prefix(upper.peaks.count) else { return nil }
+        var rest = MerkleTree()
+        rest.count = count % size
+        rest.peaks = Array(peaks.dropFirst(upper.peaks.count))
+        return rest
     }
 
     init(_ reader: inout ByteReader) throws(FormatError) {

@@ -6,7 +6,7 @@ package struct SegmentBuilder {
     package private(set) var count: UInt64 = 0
     /// Bytes of the file so far, closed blocks counted.
     package private(set) var fileSize: UInt64
-    package private(set) var tree = MerkleTree()
+    package private(set) var tree = SegmentTree()
     package private(set) var modules = NameTable()
     /// Retention classes, encoded.
     package private(set) var classes = NameTable()
@@ -54,7 +54,7 @@ package struct SegmentBuilder {
 
     /// Takes the parts of a snapshot. Nothing was appended yet.
     mutating func take(
-        _ file: SegmentIndex, _ index: IndexBuilder, _ tree: MerkleTree, _ moduleCounts: [UInt64], _ classes: NameTable
+        _ file: SegmentIndex, _ index: IndexBuilder, _ tree: SegmentTree, _ moduleCounts: [UInt64], _ classes: NameTable
     ) {
         (self.index, self.tree, self.moduleCounts, self.classes) = (index, tree, moduleCounts, classes)
         (count, modules) = (tree.count, file.modules)
@@ -301,7 +301,8 @@ package struct SegmentBuilder {
         seal: Seal, footer: [UInt8], index: [UInt8]
     ) {
         let indexFile = index.finish(
-            firstSequence: header.firstSequence, count: count, modules: modules, classes: classes)
+            firstSequence: header.firstSequence, count: count, modules: modules, classes: classes,
+            roots: tree.subtreeRoots)
         let footer = SegmentFooter(count: count, root: tree.root, indexDigest: Digest.sha256(indexFile))
         let counts = zip(modules.names, moduleCounts).filter { $0.1 > 0 }.map { name, count in
             Seal.ModuleCount(name: String(decoding: name, as: UTF8.self), count: count)

@@ -79,6 +79,8 @@ package struct SegmentIndex: Sendable {
     package var cells: [IndexCell]?
     /// Their counts are those of all events but the erased ones.
     package var tallies: [IndexTally]
+    /// Roots of the subtrees of the segment's tree; nothing vouches for them but the root that they lead to.
+    package var roots: [Digest]
     /// The filters that may hold a token, by where they begin; of other tokens nothing is known.
     var found: [UInt64: Set<Int>] = [:]
     /// The texts that were looked for.
@@ -129,7 +131,8 @@ package struct SegmentIndex: Sendable {
         guard header.count >= SegmentIndex.headerSize else { throw FormatError(.truncated, "the index is cut off") }
         var reader = ByteReader(header, at: 12)
         let spanCount = try Int(reader.integer(UInt32.self))
-        _ = try reader.slice(16)
+        _ = try reader.slice(8)
+        let rootCount = try SegmentTree.subtrees(of: reader.integer())
         let moduleCount = try Int(reader.integer(UInt32.self))
         let moduleSize = try Int(reader.integer(UInt32.self))
         let cellCount = try Int(reader.integer(UInt32.self))
@@ -144,7 +147,7 @@ package struct SegmentIndex: Sendable {
         else { throw FormatError(.malformed, "the index's sizes contradict each other") }
         let head =
             SegmentIndex.headerSize + moduleSize + classSize + spanCount * IndexSpan.encodedSize + cellCount * 24
-            + tallyCount * IndexTally.encodedSize
+            + tallyCount * IndexTally.encodedSize + Int(rootCount) * Digest.size
         let filterEnd = head + filterSize + 4
         return Size(head: head, filterEnd: filterEnd, file: filterEnd + Int(textSize) + 4)
     }
@@ -225,6 +228,8 @@ package struct SegmentIndex: Sendable {
         }
         self.cells = flags & SegmentIndex.incompleteCounts == 0 ? cells : nil
         tallies = try SegmentIndex.tallies(&reader, tallyCount)
+        roots = []
+        for _ in 0..<SegmentTree.subtrees(of: count) { try roots.append(reader.digest()) }
         guard reader.remaining == 0 else {
             throw FormatError(.malformed, "the index's sizes contradict each other")
         }

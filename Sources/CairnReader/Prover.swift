@@ -35,7 +35,8 @@ public struct ProofObstacle: Error, Sendable, Equatable, CustomStringConvertible
 /// Makes proofs of events: each for a third party that has neither the log nor a network. A proof that it gives out was
 /// checked.
 ///
-/// Of each segment in which an event stands every line is read, and of the log every seal.
+/// Of each segment in which an event stands the lines around it are read (all of them if there is no good index), and of
+/// the log every seal.
 package struct Prover {
     private let directory: LogDirectory
     private let checkpoint: [UInt8]?
@@ -91,7 +92,7 @@ package struct Prover {
     }
 }
 
-/// One reading of a segment, for the proofs of some of its events.
+/// The proofs of some events of one segment.
 private struct SegmentPass {
     private let directory: LogDirectory
     private let log: OuterLog
@@ -104,12 +105,6 @@ private struct SegmentPass {
     }
 
     private var segment: LogDirectory.Segment { log.segments[index] }
-
-    /// What was found of one event.
-    private enum Found {
-        case event(line: [UInt8], salt: [UInt8])
-        case erased(RedactedLine)
-    }
 
     func run(_ sequences: [UInt64]) throws(ReadError) -> [Result<EventProof, ProofObstacle>] {
         guard let path = log.paths[UInt64(index)] else { return try obstacles(sequences) }
@@ -130,18 +125,18 @@ private struct SegmentPass {
             }
         }
         let inside = sequences.filter { $0 < seal.endSequence }
-        let (found, paths) = try read(seal, inside)
+        let found = try SegmentPaths(directory: directory, segment: segment, seal: seal).find(inside)
         var results: [Result<EventProof, ProofObstacle>] = []
-        for (place, sequence) in sequences.enumerated() {
-            guard place < inside.count, let segmentPath = paths[place], let event = found[sequence] else {
+        for sequence in sequences {
+            guard let event = found[sequence] else {
                 results.append(.failure(absent(sequence)))
                 continue
             }
-            switch event {
+            switch event.content {
             case .erased(let line): results.append(.failure(redacted(line)))
             case .event(let line, let salt):
                 let proof = EventProof(
-                    sequence: sequence, salt: salt, line: line, segmentPath: segmentPath,
+                    sequence: sequence, salt: salt, line: line, segmentPath: event.path,
                     origin: try origin(), seal: bytes, index: UInt64(index), path: path,
                     checkpoint: log.checkpoint.bytes)
                 results.append(.success(try check(proof)))
@@ -155,41 +150,6 @@ private struct SegmentPass {
             throw OuterLog.damage(FileNames.origin, .truncated, "the origin is missing")
         }
         return bytes
-    }
-
-    /// Reads all leaves and keeps what belongs to the wanted events.
-    private func read(
-        _ seal: Seal, _ sequences: [UInt64]
-    ) throws(ReadError) -> (found: [UInt64: Found], paths: [[Digest]?]) {
-        guard !sequences.isEmpty else { return ([:], []) }
-        let path = segment.path(.data)
-        let wanted = Set(sequences)
-        var leaves = try SegmentLeaves(directory.files, path: path, end: seal.endSequence)
-        guard leaves.header.firstSequence == seal.firstSequence else {
-            throw OuterLog.damage(path, .mismatch, "the data is not that of the seal")
-        }
-        var tree = MerklePaths(to: sequences.map { $0 - seal.firstSequence })
-        var found: [UInt64: Found] = [:]
-        while try leaves.next(
-            salting: { wanted.contains($0) },
-            { event throws(ReadError) in
-                tree.append(event.leaf)
-                guard wanted.contains(event.sequence) else { return }
-                if let erased = event.erased {
-                    found[event.sequence] = .erased(erased)
-                } else if let salt = event.salt {
-                    found[event.sequence] = .event(line: Array(event.line), salt: salt)
-                }
-            })
-        {}
-        let count = tree.count
-        let (root, paths) = tree.finish()
-        guard count == seal.count, root == seal.root else {
-            throw ReadError(
-                FormatError(.mismatch, "the events are not those of the seal"), path: path,
-                sequence: seal.firstSequence)
-        }
-        return (found, paths)
     }
 
     /// A proof that does not hold would shame the log: then something is wrong that was not looked at here.

@@ -22,6 +22,12 @@ struct SegmentLeaves {
 
     var header: SegmentHeader { reader.header }
 
+    /// Number of the first event of the next block.
+    var nextSequence: UInt64 { reader.nextSequence }
+
+    /// Goes to the first block of a span.
+    func seek(to span: IndexSpan) { reader.seek(offset: span.offset, sequence: span.firstSequence) }
+
     /// One event.
     struct Event {
         var sequence: UInt64

@@ -41,8 +41,14 @@ private func build(_ events: [Fact], modules: NameTable, classes: NameTable = cl
         start = index + 1
     }
     let file = builder.finish(
-        firstSequence: 1000, count: UInt64(events.count), modules: modules, classes: classes)
+        firstSequence: 1000, count: UInt64(events.count), modules: modules, classes: classes,
+        roots: roots(events.count))
     return (file, blocks)
+}
+
+/// Roots of subtrees, of no tree.
+private func roots(_ count: Int) -> [Digest] {
+    (0..<SegmentTree.subtrees(of: UInt64(count))).map { Digest.sha256(Array("root \($0)".utf8)) }
 }
 
 private func modules(_ count: Int) -> NameTable {
@@ -148,6 +154,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
             let strangers = (0..<1000).map { _ in random.next() }
             let index = try SegmentIndex(file, tokens: events.flatMap(\.tokens) + strangers)
             #expect((index.firstSequence, index.count) == (1000, UInt64(events.count)))
+            #expect(index.roots == roots(events.count))
             #expect(index.modules.names == table.names)
             try Self.compareCells(index, events)
             #expect(index.classes == (try classes.names.map { try RetentionClass.decoding($0) }))
@@ -278,7 +285,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
             #expect(cells.reduce(0) { $0 + $1.count } == UInt64(events.count))
             #expect(cells.first?.count == 3)
         } else {
-            #expect(file.count < 1000)
+            #expect(file.count < 1000 + 32 * index.roots.count)
             #expect(index.tallies.map(\.count) == [UInt64(events.count)])
         }
     }
@@ -326,7 +333,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
             return errorCode { _ = try SegmentIndex(file) }
         }
         let full = build(events, modules: modules(1024), classes: classes(17)).file
-        let row = full.count - 12 - 32 - 32
+        let row = full.count - 12 - 32 - 16 * 32 - 32
         #expect(full[row] == 0xFF && full[row + 1] == 0xFF && full[row + 2] == 17)
         #expect(code(full) { _ in } == nil)
         #expect(code(full) { $0[row + 2] = 16 } == .malformed)
@@ -338,7 +345,7 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
         _ = RetentionClass.unknown.withUnsafeBytes { unknown.insert($0) }
         let small = build(events, modules: modules(2), classes: unknown).file
         #expect(code(small) { _ in } == nil)
-        #expect(code(small) { ($0[small.count - 76], $0[small.count - 75]) = (0xFF, 0xFF) } == .malformed)
+        #expect(code(small) { ($0[small.count - 108], $0[small.count - 107]) = (0xFF, 0xFF) } == .malformed)
     }
 
     @Test func classesStandOnce() throws {
@@ -364,7 +371,8 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
         arguments: [
             (0, 0x43, .malformed), (8, 2, .unsupported), (9, 1, .unsupported), (10, 2, .malformed),
             (11, 0x80, .malformed),
-            (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (32, 4, .malformed),
+            (12, 2, .malformed), (15, 0xFF, .malformed), (23, 0x80, .malformed), (25, 4, .malformed),
+            (32, 4, .malformed),
             (33, 8, .malformed),
             (36, 1, .malformed), (40, 9, .malformed), (42, 2, .malformed), (44, 1, .malformed), (47, 0xFF, .malformed),
             (48, 0, .malformed), (49, 5, .malformed), (52, 5, .malformed), (56, 2, .malformed), (58, 1, .malformed),
@@ -377,14 +385,14 @@ private func search(_ file: [UInt8], _ tokens: [UInt64], texts: [String] = ["tex
             (396, 1, .malformed), (396 + 2, 1, .malformed), (396 + 4, 1, .malformed), (396 + 7, 1, .malformed),
             (396 + 8, 0, .malformed), (396 + 8, 2, .malformed), (396 + 15, 0x80, .malformed), (396 + 16, 1, .malformed),
             (396 + 31, 0x80, .malformed), (396 + 64, 0, .malformed), (396 + 64, 3, .malformed),
-            (528, 1, .truncated), (528, 17, .malformed), (529, 1, .malformed), (530, 8, .malformed),
-            (530, 9, .malformed),
+            (560, 1, .truncated), (560, 17, .malformed), (561, 1, .malformed), (562, 8, .malformed),
+            (562, 9, .malformed),
         ] as [(Int, UInt8, FormatError.Code)])
     func forgedFilesAreRefused(_ offset: Int, _ value: UInt8, _ code: FormatError.Code) throws {
         var events = [Fact(), Fact(), Fact(blockSize: 1000)]
         for number in events.indices { events[number].facts.module = UInt16(number) }
         var file = build(events, modules: modules(3)).file
-        #expect(file.count == 72 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 4 + 4 + 4)
+        #expect(file.count == 72 + 3 * 8 + 4 + 224 + 3 * 24 + 3 * 32 + 32 + 32 + 4 + 4 + 4)
         file[offset] = file[offset] == value ? value ^ 1 : value
         reseal(&file)
         #expect(errorCode { _ = try SegmentIndex(file) } == code)

@@ -1,7 +1,8 @@
-import CairnFormat
 import CairnPlatform
 import CairnReader
 import Testing
+
+@testable import CairnFormat
 
 @Suite("Proofs of events")
 struct ProverTests {
@@ -60,6 +61,53 @@ struct ProverTests {
         for sequence in 0..<203 as Range<UInt64> {
             #expect(try proof(results[sequence]).verify(policy).sequence == sequence)
         }
+    }
+
+    /// A sealed segment of 2,700 events, in blocks of 45: three subtrees.
+    private func manySubtrees() throws -> SealedLogFixture {
+        let log = try SealedLogFixture()
+        for _ in 0..<60 { try log.append(45) }
+        try log.rotate()
+        return log
+    }
+
+    private static let index = FileNames.segment(0, .index)
+    private static let aroundSubtrees: [UInt64] = [0, 1, 44, 45, 1022, 1023, 1024, 1025, 2047, 2048, 2049, 2698, 2699]
+
+    @Test("an index saves the reading of the other subtrees; the proofs are the same without, and with a forged one")
+    func subtrees() throws {
+        let log = try manySubtrees()
+        let quick = try prove(log, Self.aroundSubtrees).mapValues { try $0.get() }
+        #expect(quick.count == Self.aroundSubtrees.count)
+        let policy = ProofPolicy(key: try log.key(0).verifier)
+        for (sequence, proof) in quick {
+            #expect(try proof.verify(policy).sequence == sequence)
+            #expect(try prove(log, [sequence])[sequence]?.get() == proof)
+        }
+        for number in 0..<3 {
+            let forged = try manySubtrees()
+            try forged.change(Self.index) { index in
+                let end = try? index.withUnsafeBytes { try SegmentIndex.size(header: $0).head }
+                guard let end else { return }
+                index[end - 32 * (3 - number)] ^= 1
+                let checksum = index[..<end].withUnsafeBytes { SegmentIndex.headChecksum($0) }
+                index.replaceSubrange(60..<64, with: withUnsafeBytes(of: checksum.littleEndian) { Array($0) })
+            }
+            #expect(forged.directory.index(try forged.directory.segments()[0])?.roots.count == 3)
+            #expect(try prove(forged, Self.aroundSubtrees).mapValues { try $0.get() } == quick)
+        }
+        log.files[Self.index] = nil
+        #expect(try prove(log, Self.aroundSubtrees).mapValues { try $0.get() } == quick)
+    }
+
+    @Test("damage elsewhere does not keep an event from being proved while there is an index")
+    func damageElsewhere() throws {
+        let log = try manySubtrees()
+        try log.change(FileNames.segment(0, .data)) { $0[$0.count - 300] ^= 1 }
+        #expect(try proof(prove(log, [5])[5]).verify(ProofPolicy(key: log.key(0).verifier)).sequence == 5)
+        #expect(throws: ReadError.self) { try prove(log, [2699]) }
+        log.files[Self.index] = nil
+        #expect(throws: ReadError.self) { try prove(log, [5]) }
     }
 
     @Test("what is not sealed, and what there is not, says so")

@@ -679,7 +679,7 @@ TOKEN_FIELDS = ("actor.id", "actor.email", "ip_address", "tenant", "action", "ta
 STATUSES = ("success", "failed", "warning", "info")
 SEVERITIES = ("low", "medium", "high", "critical")
 SEARCHED_FIELDS = ("action", "actor", "target", "details")
-SPAN_LENGTH = 131_072
+SPAN_LENGTH, SUBTREE = 131_072, 1024
 COLUMNS, COLUMN_NAME, COLUMN_VALUES, COLUMN_VALUE = 16, 16, 15, 64
 MISSING, GIVEN_UP = 1, 2
 TRIGRAM_BITS, TRIGRAM_LEAST = 4096, 64
@@ -903,7 +903,7 @@ class Index:
         count, least, _ = self.tallies.get(pair, (0, event.received, 0))
         self.tallies[pair] = count + 1, least, event.received
 
-    def encoded(self) -> bytes:
+    def encoded(self, leaves: list[bytes]) -> bytes:
         names, spans, filters, texts = list(self.modules), b"", b"", b""
         for span in self.spans:
             bits = token_filter([token for event in span.events for token in event.tokens])
@@ -924,6 +924,7 @@ class Index:
             sum(len(span.events) for span in self.spans), len(names), len(modules), len(cells), len(filters),
             len(classes), len(class_bytes), len(tallies), 0, len(texts)
         ) + modules + class_bytes + spans + b"".join(cells) + rows
+        data += b"".join(Tree(leaves[at:at + SUBTREE]).root() for at in range(0, len(leaves), SUBTREE))
         data = data[:60] + struct.pack("<I", crc32c(data)) + data[64:] + filters
         return data + struct.pack("<I", crc32c(data)) + texts + struct.pack("<I", crc32c(texts))
 
@@ -1507,7 +1508,7 @@ class LogVerifier:
 
     def verify_index(self, indexes: list[bytes | None], segment: Segment, number: int) -> None:
         """The index or, when a segment was written anew and its index has not its name yet, the one to be."""
-        made = segment.index.encoded()
+        made = segment.index.encoded(segment.leaves)
         if made not in indexes:
             self.find("INDEX-DAMAGED", "the index is missing or not that of the segment", None, number)
         elif sha256(made) != segment.footer[40:]:

@@ -104,7 +104,7 @@ def index_of(first, data):
         segment.read(data, None, lambda header: None)
     except (cv.Damage, cv.Problem):
         return b"no index of such a segment"
-    return segment.index.encoded()
+    return segment.index.encoded(segment.leaves)
 
 
 def group_key(salt_key, group):
@@ -201,7 +201,7 @@ class Written:
                 received = events[-1].received
             index.add(offset, len(data), first, sum(len(line) + 1 for line in lines), events)
             offset += len(data)
-        return index.encoded()
+        return index.encoded(self.leaves)
 
     def write(self, rows=None, size=3, **changes):
         """Writes data and index anew. `rows` are the salt members, `changes` those of the header."""

@@ -935,7 +935,7 @@ def test_retention_classes(fields, expected):
 
 def tallies_of(index):
     """How many classes an index names, and its tallies."""
-    data = index.encoded()
+    data = index.encoded([])
     cells, filters, classes, class_length, rows, checksum, texts = struct.unpack_from("<IIIIIIQ", data, 40)
     data = data[:-4 - texts]
     assert checksum == crc32c(data[:60] + bytes(4) + data[64:-4 - filters])
@@ -954,7 +954,7 @@ def test_classes_beyond_the_limit_are_unknown(count, classes, rest):
     if rest:
         assert rows[-1] == (0, 1023, 0, rest, 1023, count - 1)
         assert list(index.classes)[-1] == cv.UNKNOWN_CLASS
-    assert index.encoded() == index.encoded()
+    assert index.encoded([]) == index.encoded([])
 
 
 @pytest.mark.parametrize("count, rest", [(16_383, 0), (16_384, 1), (16_390, 7)])

@@ -54,6 +54,7 @@ enum FormatTables {
             output.append(littleEndian: tally.count)
             for time in [tally.leastReceived, tally.greatestReceived] { output.append(littleEndian: time.nanoseconds) }
         }
+        for root in index.roots { output.append(root) }
         var checksum: [UInt8] = []
         checksum.append(littleEndian: Checksum.crc32c(output))
         output.replaceSubrange(60..<64, with: checksum)
