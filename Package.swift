@@ -32,6 +32,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libz-dev"])]),
         .systemLibrary(name: "CISAL", pkgConfig: "libisal", providers: [.apt(["libisal-dev"])]),
+        .systemLibrary(name: "CMalloc"),
         .systemLibrary(name: "SimdJSON", providers: [.apt(["libsimdjson-dev"])]),
         .target(
             name: "CSimdJSON", dependencies: ["SimdJSON"],
@@ -50,7 +51,7 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings),
-        .target(name: "CairnPlatform", swiftSettings: settings),
+        .target(name: "CairnPlatform", dependencies: ["CMalloc"], swiftSettings: settings),
         .target(name: "CairnReader", dependencies: ["CairnFormat", "CairnPlatform"], swiftSettings: settings),
         .target(name: "CairnStore", dependencies: ["CairnReader"], swiftSettings: settings),
         .target(name: "CairnArchive", dependencies: ["CairnPlatform", "CairnReader"], swiftSettings: settings),

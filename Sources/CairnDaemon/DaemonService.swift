@@ -44,8 +44,9 @@ package struct DaemonService: Service {
                 return nil
             }
             group.addTask { await answer(signals, daemon) }
-            group.addTask { await report(daemon) }
-            // The first to end is a failure or the wish to stop; the other two go on until they are cancelled.
+            // Without a service manager there is nobody to be told, and no reason to wake up.
+            if notification.isActive { group.addTask { await report(daemon) } }
+            // The first to end is a failure or the wish to stop; the others go on until they are cancelled.
             let result = await group.next() ?? nil
             group.cancelAll()
             return result

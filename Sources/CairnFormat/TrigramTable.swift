@@ -20,6 +20,14 @@ struct TrigramTable: Sendable {
         guard text.count > 2 else { return }
         marks.withUnsafeMutableBufferPointer { marks in
             var start = 0
+            // Three of them stand in eight bytes.
+            while start &+ 8 <= text.count {
+                let word = UInt64(littleEndian: text.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+                marks[TrigramTable.place(UInt32(truncatingIfNeeded: word))] = 1
+                marks[TrigramTable.place(UInt32(truncatingIfNeeded: word >> 16))] = 1
+                marks[TrigramTable.place(UInt32(truncatingIfNeeded: word >> 32))] = 1
+                start &+= 6
+            }
             while start < text.count - 2 {
                 marks[TrigramTable.place(text, start)] = 1
                 start += 2
@@ -31,8 +39,13 @@ struct TrigramTable: Sendable {
     @inline(__always)
     private static func place(_ text: UnsafeRawBufferPointer, _ start: Int) -> Int {
         let pair = UInt16(littleEndian: text.loadUnaligned(fromByteOffset: start, as: UInt16.self))
-        let trigram = UInt32(pair) | UInt32(text[start + 2]) << 16
-        return Int(((trigram | 0x20_2020) &* 0x9E37_79B1) >> 20)
+        return place(UInt32(pair) | UInt32(text[start + 2]) << 16)
+    }
+
+    /// The bit of the trigram in the lower three bytes.
+    @inline(__always)
+    private static func place(_ trigram: UInt32) -> Int {
+        Int(((trigram & 0xFF_FFFF | 0x20_2020) &* 0x9E37_79B1) >> 20)
     }
 
     /// The filter: empty if there is no trigram, and if it is to be `halved` so, as long as at most half of its bits are

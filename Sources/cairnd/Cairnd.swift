@@ -71,6 +71,7 @@ struct Cairnd: AsyncParsableCommand {
         let loaded = try load()
         if printConfig { return print(loaded.printed(), terminator: "") }
         if checkConfig { return }
+        LargeAllocations.returnToKernel()
         let environment = ProcessEnvironment.all
         let handler = DaemonLogHandler(
             level: Logger.Level(rawValue: loaded.configuration.log.level.rawValue) ?? .info,
