@@ -139,7 +139,8 @@ let package = Package(
         .testTarget(name: "CairnSimulationTests", dependencies: ["CairnSimulation"], swiftSettings: settings),
 
         .testTarget(
-            name: "CairnFormatTests", dependencies: ["CairnFormat"], exclude: ["Vectors"], swiftSettings: settings),
+            name: "CairnFormatTests", dependencies: ["CairnFormat", "LoadEvents"], exclude: ["Vectors"],
+            swiftSettings: settings),
         .testTarget(name: "CairnPlatformTests", dependencies: ["CairnPlatform"], swiftSettings: settings),
         .testTarget(
             name: "CairnReaderTests", dependencies: ["CairnFormat", "CairnPlatform", "CairnReader"],

@@ -39,20 +39,6 @@ extension SegmentBuilder {
         return count
     }
 
-    /// Whether the spans follow each other from the first event of this segment to the last of `count`.
-    private func isWhole(_ spans: [IndexSpan], count: UInt64) -> Bool {
-        var (sequence, offset) = (header.firstSequence, fileSize)
-        for span in spans {
-            let end = offset.addingReportingOverflow(span.length)
-            guard span.firstSequence == sequence, span.offset == offset, !end.overflow,
-                span.identified <= span.count, span.blocks > 0, span.blocks <= span.count, span.count <= span.size,
-                span.size <= Limits.span + Limits.blockForReader
-            else { return false }
-            (sequence, offset) = (span.endSequence, end.partialValue)
-        }
-        return sequence - header.firstSequence == count
-    }
-
     /// Whether counts that came from outside can be added to, as those of `limit` events can.
     private func isSum(_ counts: [UInt64], atMost limit: UInt64) -> Bool {
         var left = limit
@@ -78,9 +64,9 @@ extension SegmentBuilder {
         let index = try SegmentIndex(Array(bytes))
         let filters = UnsafeRawBufferPointer(rebasing: bytes[size.head..<(size.filterEnd - 4)])
         let texts = UnsafeRawBufferPointer(rebasing: bytes[size.filterEnd..<(size.file - 4)])
-        guard index.firstSequence == header.firstSequence, index.count == peaks.count,
+        guard index.count == peaks.count,
             index.modules.count == moduleCounts.count, index.classes.count == classes.count,
-            isWhole(index.spans, count: peaks.count), isSum(moduleCounts, atMost: peaks.count),
+            index.isWhole(from: header.firstSequence, at: fileSize), isSum(moduleCounts, atMost: peaks.count),
             isSum(index.cells?.map(\.count) ?? [], atMost: peaks.count),
             isSum(index.tallies.map(\.count), atMost: peaks.count)
         else { throw FormatError(.mismatch, "the parts of the snapshot are not of one segment") }

@@ -236,6 +236,21 @@ package struct SegmentIndex: Sendable {
         try checkTallies()
     }
 
+    /// Whether its spans follow each other through a segment that begins with event `first` and has its first block at
+    /// `offset`. That makes it no more than a hint: each block is checked when it is read.
+    package func isWhole(from first: UInt64, at offset: UInt64) -> Bool {
+        var (sequence, offset) = (first, offset)
+        for span in spans {
+            let end = offset.addingReportingOverflow(span.length)
+            guard span.firstSequence == sequence, span.offset == offset, !end.overflow, span.length < 1 << 40,
+                span.identified <= span.count, span.blocks > 0, span.blocks <= span.count, span.count <= span.size,
+                span.size <= Limits.span + Limits.blockForReader
+            else { return false }
+            (sequence, offset) = (span.endSequence, end.partialValue)
+        }
+        return firstSequence == first && sequence - first == count
+    }
+
     /// Whether an event of `span` may have that token; false is certain.
     package func mayContain(_ token: UInt64, in span: IndexSpan) -> Bool {
         found[token]?.contains(span.filter.lowerBound) ?? true

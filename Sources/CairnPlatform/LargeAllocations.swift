@@ -8,7 +8,7 @@ package enum LargeAllocations {
     /// Has each large piece come from the kernel, and go back to it when it is freed.
     ///
     /// Otherwise glibc takes every piece that is freed for a sign that more of its size will come, and keeps up to 32 MiB
-    /// at a time; between what lives on, new ones find no room there. A daemon whose index grows, is written and begins
-    /// anew had so held 190 MiB after an hour where 120 are enough. For a program's main only: it changes the whole process.
+    /// at a time, in which new ones find no room between what lives on. For a program's main only: it changes the whole
+    /// process.
     package static func returnToKernel() { _ = mallopt(M_MMAP_THRESHOLD, Int32(least)) }
 }

@@ -112,6 +112,10 @@ private struct SegmentPass {
             throw OuterLog.damage(segment.path(.seal), .truncated, "the seal is missing")
         }
         let seal = try reading(segment.path(.seal)) { () throws(FormatError) in try Seal(note) }
+        guard seal.firstSequence == segment.firstSequence else {
+            throw OuterLog.damage(
+                segment.path(.seal), .mismatch, "the seal is of a segment that begins with event \(seal.firstSequence)")
+        }
         guard segment.hasData else {
             return sequences.map { sequence in
                 .failure(

@@ -25,8 +25,14 @@ struct SegmentLeaves {
     /// Number of the first event of the next block.
     var nextSequence: UInt64 { reader.nextSequence }
 
-    /// Goes to the first block of a span.
-    func seek(to span: IndexSpan) { reader.seek(offset: span.offset, sequence: span.firstSequence) }
+    /// Whether an index leads to the blocks of this segment; asked before anything was read.
+    func isLed(by index: SegmentIndex) -> Bool { index.isWhole(from: header.firstSequence, at: reader.offset) }
+
+    /// Goes to the first block of spans that follow each other, of which no more will be read.
+    func seek(to spans: [IndexSpan]) {
+        guard let first = spans.first, let last = spans.last else { return }
+        reader.seek(offset: first.offset, sequence: first.firstSequence, end: last.offset &+ last.length)
+    }
 
     /// One event.
     struct Event {

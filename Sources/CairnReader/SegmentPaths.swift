@@ -23,8 +23,8 @@ struct SegmentPaths {
         guard !sequences.isEmpty else { return [:] }
         if let found = try? findInSubtrees(sequences) { return found }
         // Without an index, or with a wrong one, all leaves lead to the root as well; or it shows what is wrong.
-        let whole = seal.firstSequence..<seal.endSequence
-        let (root, found) = try read(sequences, of: whole, from: nil)
+        var leaves = try leaves()
+        let (root, found) = try read(sequences, of: seal.firstSequence..<seal.endSequence, &leaves)
         guard root == seal.root else {
             throw ReadError(
                 FormatError(.mismatch, "the events are not those of the seal"), path: segment.path(.data),
@@ -33,12 +33,23 @@ struct SegmentPaths {
         return found
     }
 
+    private func leaves() throws(ReadError) -> SegmentLeaves {
+        let path = segment.path(.data)
+        let leaves = try SegmentLeaves(directory.files, path: path, end: seal.endSequence)
+        guard leaves.header.firstSequence == seal.firstSequence else {
+            throw OuterLog.damage(path, .mismatch, "the data is not that of the seal")
+        }
+        return leaves
+    }
+
     /// Reads the subtrees of the events alone: the index tells the roots of the others.
     private func findInSubtrees(_ sequences: [UInt64]) throws(ReadError) -> [UInt64: Found]? {
         guard let index = directory.index(segment), index.firstSequence == seal.firstSequence,
             index.count == seal.count,
             MerkleTree.root(of: index.roots) == seal.root
         else { return nil }
+        var leaves = try leaves()
+        guard leaves.isLed(by: index) else { return nil }
         var found: [UInt64: Found] = [:]
         var rest = sequences[...]
         while let first = rest.first {
@@ -46,8 +57,9 @@ struct SegmentPaths {
             let start = seal.firstSequence + number * SegmentTree.subtreeSize
             let subtree = start..<min(start + SegmentTree.subtreeSize, seal.endSequence)
             let wanted = rest.prefix { subtree.contains($0) }
-            let (root, events) = try read(
-                Array(wanted), of: subtree, from: index.spans.last { $0.firstSequence <= start })
+            leaves.seek(
+                to: index.spans.filter { $0.endSequence > subtree.lowerBound && $0.firstSequence < subtree.upperBound })
+            let (root, events) = try read(Array(wanted), of: subtree, &leaves)
             guard root == index.roots[Int(number)] else { return nil }
             let upper = MerkleProof.inclusion(of: Int(number), in: index.roots[...])
             for (sequence, var event) in events {
@@ -59,18 +71,10 @@ struct SegmentPaths {
         return found
     }
 
-    /// Hashes the leaves of a range of events, and keeps what belongs to the wanted ones.
-    ///
-    /// - Parameter span: in which the range begins; nil for the beginning of the segment.
+    /// Hashes the leaves of a range of events, and keeps what belongs to the wanted ones. `leaves` are before the range.
     private func read(
-        _ sequences: [UInt64], of range: Range<UInt64>, from span: IndexSpan?
+        _ sequences: [UInt64], of range: Range<UInt64>, _ leaves: inout SegmentLeaves
     ) throws(ReadError) -> (root: Digest, found: [UInt64: Found]) {
-        let path = segment.path(.data)
-        var leaves = try SegmentLeaves(directory.files, path: path, end: seal.endSequence)
-        guard leaves.header.firstSequence == seal.firstSequence else {
-            throw OuterLog.damage(path, .mismatch, "the data is not that of the seal")
-        }
-        if let span { leaves.seek(to: span) }
         let wanted = Set(sequences)
         var tree = MerklePaths(to: sequences.map { $0 - range.lowerBound })
         var contents: [UInt64: Found.Content] = [:]
@@ -92,7 +96,7 @@ struct SegmentPaths {
         let (root, paths) = tree.finish()
         guard count == UInt64(range.count) else {
             throw ReadError(
-                FormatError(.mismatch, "the events are not those of the seal"), path: path,
+                FormatError(.mismatch, "the events are not those of the seal"), path: segment.path(.data),
                 sequence: range.lowerBound)
         }
         var found: [UInt64: Found] = [:]

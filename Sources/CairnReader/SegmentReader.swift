@@ -197,6 +197,8 @@ private struct Window {
 
     /// The bytes at `offset`, fewer only at the end of the file. Good until the next call.
     mutating func bytes(at offset: UInt64, count wanted: Int) throws(IOFailure) -> UnsafeRawBufferPointer {
+        // An index may name any offset.
+        guard offset < UInt64(Int64.max) - UInt64(wanted) else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         if offset < start || offset + UInt64(wanted) > start + UInt64(count) {
             if wanted > buffer.count {
                 buffer.deallocate()

@@ -82,6 +82,9 @@ struct IdentityHistory {
         let wanted = index.spans.filter { $0.identified > 0 && $0.lastReceived >= oldest }
         guard !wanted.isEmpty else { return }
         let (reader, events) = try open(segment)
+        guard index.isWhole(from: segment.firstSequence, at: reader.offset) else {
+            throw ReadError(FormatError(.mismatch, "the index is not of this segment"), path: segment.path(.index))
+        }
         for span in wanted {
             reader.seek(offset: span.offset, sequence: span.firstSequence)
             try read(reader, until: span.endSequence, events, &entries)

@@ -90,14 +90,57 @@ struct ProverTests {
                 let end = try? index.withUnsafeBytes { try SegmentIndex.size(header: $0).head }
                 guard let end else { return }
                 index[end - 32 * (3 - number)] ^= 1
-                let checksum = index[..<end].withUnsafeBytes { SegmentIndex.headChecksum($0) }
-                index.replaceSubrange(60..<64, with: withUnsafeBytes(of: checksum.littleEndian) { Array($0) })
+                Self.reseal(&index)
             }
             #expect(forged.directory.index(try forged.directory.segments()[0])?.roots.count == 3)
             #expect(try prove(forged, Self.aroundSubtrees).mapValues { try $0.get() } == quick)
         }
         log.files[Self.index] = nil
         #expect(try prove(log, Self.aroundSubtrees).mapValues { try $0.get() } == quick)
+    }
+
+    /// Makes the checksum of an index's head right again.
+    private static func reseal(_ index: inout [UInt8]) {
+        guard let end = try? index.withUnsafeBytes({ try SegmentIndex.size(header: $0).head }) else { return }
+        let checksum = index[..<end].withUnsafeBytes { SegmentIndex.headChecksum($0) }
+        index.replaceSubrange(60..<64, with: withUnsafeBytes(of: checksum.littleEndian) { Array($0) })
+    }
+
+    /// Of a span: the field at an offset of its entry, and what it is made.
+    @Test(
+        "an index whose roots are right and whose spans are not is of no use, and does no harm",
+        arguments: [
+            (0, UInt64.max - 15), (0, .max), (0, 1 << 62), (0, 300), (8, .max), (8, 1 << 39), (8, 1), (16, 1), (16, 0),
+            (16, (1 << 62) - 1), (24, 0), (24, .max),
+        ] as [(Int, UInt64)])
+    func forgedSpans(_ field: Int, _ value: UInt64) throws {
+        let log = try manySubtrees()
+        let expected = try prove(log, Self.aroundSubtrees).mapValues { try $0.get() }
+        let count = try #require(log.directory.index(try log.directory.segments()[0])?.spans.count)
+        #expect(count > 2)
+        for span in 0..<count {
+            let forged = try manySubtrees()
+            try forged.change(Self.index) { index in
+                func length(at offset: Int) -> Int {
+                    (0..<4).reduce(0) { $0 | Int(index[offset + $1]) << (8 * $1) }
+                }
+                let place = 72 + length(at: 36) + length(at: 52) + 224 * span + field
+                withUnsafeBytes(of: value.littleEndian) { index.replaceSubrange(place..<(place + 8), with: $0) }
+                Self.reseal(&index)
+            }
+            #expect(try prove(forged, Self.aroundSubtrees).mapValues { try $0.get() } == expected)
+        }
+    }
+
+    @Test("a segment under the name of another event")
+    func renamed() throws {
+        let log = try SealedLogFixture.whole()
+        for part in [FileNames.Part.data, .index, .seal] {
+            log.files[FileNames.segment(5, part)] = log.files[FileNames.segment(7, part)]
+            log.files[FileNames.segment(7, part)] = nil
+        }
+        #expect(try proof(prove(log, [2])[2]).sequence == 2)
+        for sequence in [5, 6, 7, 11] as [UInt64] { #expect(throws: ReadError.self) { try prove(log, [sequence]) } }
     }
 
     @Test("damage elsewhere does not keep an event from being proved while there is an index")

@@ -90,7 +90,7 @@ struct SegmentSpans {
         guard let seal,
             let index = directory.index(
                 segment, tokens: pruning.condition.tokens, texts: pruning.condition.texts),
-            isConsistent(index, with: seal)
+            index.isWhole(from: segment.firstSequence, at: reader.offset), index.count == seal.count
         else {
             statistics.segmentsWithoutIndex += 1
             return false
@@ -113,21 +113,6 @@ struct SegmentSpans {
         }
         left = spans.indices
         return true
-    }
-
-    /// Whether the index is of this segment and its spans are such as the format allows. That makes it no more than a
-    /// hint: each block is checked when it is read.
-    private func isConsistent(_ index: SegmentIndex, with seal: Seal) -> Bool {
-        var sequence = segment.firstSequence
-        var offset = reader.offset
-        for span in index.spans {
-            guard span.firstSequence == sequence, span.count > 0, span.offset == offset, span.blocks > 0,
-                span.size <= Limits.span + Limits.blockForReader, span.length < 1 << 40
-            else { return false }
-            sequence = span.endSequence
-            offset += span.length
-        }
-        return sequence == seal.endSequence
     }
 
     /// Walks over the blocks from the tail on, and takes those of `wanted` that may hold a match.
