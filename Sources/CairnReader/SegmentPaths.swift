@@ -44,8 +44,7 @@ struct SegmentPaths {
 
     /// Reads the subtrees of the events alone: the index tells the roots of the others.
     private func findInSubtrees(_ sequences: [UInt64]) throws(ReadError) -> [UInt64: Found]? {
-        guard let index = directory.index(segment), index.firstSequence == seal.firstSequence,
-            index.count == seal.count,
+        guard let index = directory.index(segment), index.count == seal.count,
             MerkleTree.root(of: index.roots) == seal.root
         else { return nil }
         var leaves = try leaves()

@@ -90,7 +90,8 @@ struct SegmentSpans {
         guard let seal,
             let index = directory.index(
                 segment, tokens: pruning.condition.tokens, texts: pruning.condition.texts),
-            index.isWhole(from: segment.firstSequence, at: reader.offset), index.count == seal.count
+            index.isWhole(from: segment.firstSequence, at: reader.offset),
+            segment.firstSequence + index.count == seal.endSequence
         else {
             statistics.segmentsWithoutIndex += 1
             return false
