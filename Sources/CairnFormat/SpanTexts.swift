@@ -71,7 +71,10 @@ struct SpanTexts: Sendable {
             let column: Int?
             switch item & ~TextList.explicit {
             case TextList.nested: column = nil
-            case TextList.keyed: column = taking(find(ColumnKey(terms.texts, at: &offset)))
+            case TextList.keyed:
+                // First: in `taking(find(…))` the columns would be those from before `find`.
+                let found = find(ColumnKey(terms.texts, at: &offset))
+                column = taking(found)
             case let number: column = self.column(Int(number), terms.list, &numbers)
             }
             let size = Int(UInt32(littleEndian: terms.texts.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))

@@ -198,6 +198,31 @@ private func texts(_ index: [UInt8]) throws -> (bytes: [UInt8], count: Int) {
         }
     }
 
+    /// A list that has no room for more columns meets a span that begins with members which it has none for.
+    @Test func aSpanBeginsWithMembersThatTheListHasNoColumnFor() throws {
+        func event(_ members: Range<Int>, padding: Int) -> TextEvent {
+            let rest = ("padding", TextValue.array([.text(String(repeating: "-", count: padding))]))
+            return TextEvent(action: "act", details: [rest] + members.map { ("m\($0)", .text("value of \($0)")) })
+        }
+        let (known, all) = (0..<TextList.columnLimit, TextList.columnLimit + 8)
+        let wide = (0..<30).map { _ in event(known, padding: Limits.block / 80) }
+        // The first does not fit into the block any more.
+        let narrow = (known.upperBound..<all).map {
+            event($0..<all, padding: $0 == known.upperBound ? Limits.block / 2 : 0)
+        }
+        var segment = try TestSegment(try Fixture.header(number: 4, first: 1000))
+        try segment.append((wide + narrow).map(\.line), at: Fixture.time)
+        try segment.closeBlock(durable: 1000)
+        let wanted = (0..<all).map { "value of \($0)." } + (known.upperBound..<all).map { "value of \($0)" }
+        let index = try SegmentIndex(try segment.finish().index, texts: wanted)
+        try #require(index.spans.map(\.count) == [UInt32(wide.count), UInt32(narrow.count)])
+        for (number, place) in (known.upperBound..<all).enumerated() {
+            let found = index.events(with: "value of \(place)", inSpan: 1)
+            #expect(found?.count == number + 1, "\(place)")
+            #expect(index.events(with: "value of \(place).", inSpan: 1)?.count == 0)
+        }
+    }
+
     /// Put together by hand, as Format.md says.
     @Test func theEncodedFormIsThatOfTheFormat() throws {
         let events = [
