@@ -35,6 +35,18 @@ public struct LoadEvents: Sendable {
         (self.bytes, self.starts) = (bytes, starts)
     }
 
+    /// Events that somebody else made: a line each, the last perhaps without its LF; empty lines are left out.
+    public init(lines: [UInt8]) {
+        var (bytes, starts) = ([UInt8](), [0])
+        bytes.reserveCapacity(lines.count + 1)
+        for line in lines.split(separator: UInt8(ascii: "\n")) {
+            bytes.append(contentsOf: line)
+            bytes.append(UInt8(ascii: "\n"))
+            starts.append(bytes.count)
+        }
+        (self.bytes, self.starts) = (bytes, starts)
+    }
+
     private static func append(_ number: Int, size: Int, _ random: inout SplitMix64, to bytes: inout [UInt8]) {
         let user = random.below(500)
         let millisecond = number * 20

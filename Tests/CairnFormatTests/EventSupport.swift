@@ -92,8 +92,18 @@ struct EventGenerator {
         // Long details repeat themselves: random letters would cost more than what is tested.
         let letters = (0..<min(details, 100)).map { _ in UInt8(ascii: "a") + UInt8(random.below(26)) }
         let filler = String(repeating: letters.text, count: details / max(letters.count, 1))
-        fields.append("\"details\":\"\(filler)\"")
+        fields.append("\"details\":\(random.below(2) == 0 ? "\"\(filler)\"" : members(filler))")
         return Array("{\(fields.joined(separator: random.element([",", ", "])))}".utf8)
+    }
+}
+
+extension EventGenerator {
+    /// Details as an object. All events together have more members than a batch or a span has columns.
+    private mutating func members(_ filler: String) -> String {
+        var members = ["\"filler\":[\"\(filler)\"]"]
+        for _ in 0..<random.below(12) { members.append("\"m\(random.below(60))\":\"value \(random.below(20))\"") }
+        random.shuffle(&members)
+        return "{\(members.joined(separator: ","))}"
     }
 }
 

@@ -18,6 +18,7 @@ struct Load: ParsableCommand {
             EXAMPLES
               cairn-load --socket /run/auditd.sock --connections 8 --events 4000000
               cairn-load --socket ./auditd.sock --connections 1 --batch 1 --window 1 --events 20000
+              cairn-load --socket ./auditd.sock --file events.ndjson --events 1000000
               cairn-load --socket ./auditd.sock --rate 20000 --batch 10 --seconds 3600 --interval 60
 
             EXIT STATUS
@@ -38,6 +39,9 @@ struct Load: ParsableCommand {
 
     @Option(help: "Bytes of an event with its line feed, on average; from 330.")
     var size = 330
+
+    @Option(help: "The lines of a file, again and again, instead of made-up events.")
+    var file: String?
 
     @Option(help: "Events of one write.")
     var batch = 200
@@ -69,7 +73,9 @@ struct Load: ParsableCommand {
 
     func run() throws {
         // Enough that a filter or a dictionary meets many values, and not so many that making them takes long.
-        let made = LoadEvents(count: max(batch, min(events, 20_000_000 / size)), size: size, seed: seed)
+        let made =
+            try file.map(Load.lines(of:))
+            ?? LoadEvents(count: max(batch, min(events, 20_000_000 / size)), size: size, seed: seed)
         let plan = LoadRun.Plan(
             socket: socket, connections: connections, events: seconds.map { $0 * rate } ?? events, batch: batch,
             window: window, isAcknowledged: !raw, rate: rate)
@@ -83,6 +89,22 @@ struct Load: ParsableCommand {
         if !raw, load.answered != load.sent || load.rejected > 0 {
             throw LoadError("\(load.sent) events sent, \(load.answered) answered, \(load.rejected) of them rejected")
         }
+    }
+
+    private static func lines(of path: String) throws -> LoadEvents {
+        guard let file = fopen(path, "r") else {
+            throw LoadError("\(path) cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        defer { fclose(file) }
+        var (bytes, piece) = ([UInt8](), [UInt8](repeating: 0, count: 1 << 20))
+        while true {
+            let count = fread(&piece, 1, piece.count, file)
+            guard count > 0 else { break }
+            bytes.append(contentsOf: piece[..<count])
+        }
+        let events = LoadEvents(lines: bytes)
+        guard ferror(file) == 0, events.count > 0 else { throw LoadError("\(path) has no lines that can be read") }
+        return events
     }
 
     private func report(_ load: LoadRun, _ latencies: Histogram<UInt64>) -> String {
