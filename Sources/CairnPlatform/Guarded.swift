@@ -56,8 +56,9 @@ package final class Guarded<State: ~Copyable>: @unchecked Sendable {
     ) throws(Failure) -> sending Result {
         lock()
         defer {
-            notify()
             unlock()
+            // Behind it: a thread that is woken while the mutex is held only goes to sleep again, for the mutex.
+            notify()
         }
         return try body(&state)
     }
