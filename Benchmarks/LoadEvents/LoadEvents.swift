@@ -23,13 +23,21 @@ public struct LoadEvents: Sendable {
         "approved", "amount", "of", "order", "address", "and", "sent", "to", "branch",
     ]
 
-    /// - Parameter size: bytes of a line with its LF, on average; from 330 on, `details.text` fills it up.
-    public init(count: Int, size: Int, seed: UInt64) {
+    /// What fills events up to the size that is asked for.
+    public enum Filling: String, Sendable, CaseIterable {
+        /// `details.text`: English words in random order, which compress badly.
+        case words
+        /// `details.records`: objects with the same members, as the rows of an export.
+        case records
+    }
+
+    /// - Parameter size: bytes of a line with its LF, on average; what is below 330 is not filled up.
+    public init(count: Int, size: Int, filling: Filling = .words, seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var (bytes, starts) = ([UInt8](), [0])
         bytes.reserveCapacity(count * (size + 64))
         for number in 0..<count {
-            LoadEvents.append(number, size: size, &random, to: &bytes)
+            LoadEvents.append(number, size: size, filling, &random, to: &bytes)
             starts.append(bytes.count)
         }
         (self.bytes, self.starts) = (bytes, starts)
@@ -47,7 +55,9 @@ public struct LoadEvents: Sendable {
         (self.bytes, self.starts) = (bytes, starts)
     }
 
-    private static func append(_ number: Int, size: Int, _ random: inout SplitMix64, to bytes: inout [UInt8]) {
+    private static func append(
+        _ number: Int, size: Int, _ filling: Filling, _ random: inout SplitMix64, to bytes: inout [UInt8]
+    ) {
         let user = random.below(500)
         let millisecond = number * 20
         func digits(_ value: Int, _ count: Int) -> String {
@@ -67,11 +77,36 @@ public struct LoadEvents: Sendable {
         line += #""session_id":"\#(session.suffix(16))","details":{"message":"\#(random.element(messages))""#
         let rest = size - line.utf8.count - 12
         if rest > 8 {
-            var text = ""
-            while text.utf8.count < rest { text += random.element(words) + " " }
-            line += #","text":"\#(text.prefix(rest))""#
+            switch filling {
+            case .words: line += #","text":"\#(text(rest, &random))""#
+            case .records: line += #","records":[\#(records(rest - 7, &random))]"#
+            }
         }
         bytes.append(contentsOf: (line + "}}\n").utf8)
+    }
+}
+
+extension LoadEvents {
+    private static func text(_ size: Int, _ random: inout SplitMix64) -> Substring {
+        var text = ""
+        while text.utf8.count < size { text += random.element(words) + " " }
+        return text.prefix(size)
+    }
+
+    /// As many as come nearest to the size.
+    private static func records(_ size: Int, _ random: inout SplitMix64) -> String {
+        var text = ""
+        while true {
+            let number = random.below(1_000_000)
+            var record =
+                #"{"id":"INV-\#(number)","customer":"C-\#(random.below(5000))","amount":\#(random.below(500_000))"#
+            record += #","currency":"\#(random.element(["EUR", "USD", "CHF"]))","#
+            record +=
+                #""state":"\#(random.element(["open", "paid", "late"]))","due":"2026-\#(10 + random.below(3))-15"}"#
+            let more = record.utf8.count + (text.isEmpty ? 0 : 1)
+            if text.utf8.count + more / 2 > size { return text }
+            text += (text.isEmpty ? "" : ",") + record
+        }
     }
 }
 

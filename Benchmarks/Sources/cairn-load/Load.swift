@@ -40,6 +40,9 @@ struct Load: ParsableCommand {
     @Option(help: "Bytes of an event with its line feed, on average; from 330.")
     var size = 330
 
+    @Flag(help: "Fill events up with records that have the same members, instead of words in random order.")
+    var records = false
+
     @Option(help: "The lines of a file, again and again, instead of made-up events.")
     var file: String?
 
@@ -75,7 +78,9 @@ struct Load: ParsableCommand {
         // Enough that a filter or a dictionary meets many values, and not so many that making them takes long.
         let made =
             try file.map(Load.lines(of:))
-            ?? LoadEvents(count: max(batch, min(events, 20_000_000 / size)), size: size, seed: seed)
+            ?? LoadEvents(
+                count: max(batch, min(events, 20_000_000 / size)), size: size, filling: records ? .records : .words,
+                seed: seed)
         let plan = LoadRun.Plan(
             socket: socket, connections: connections, events: seconds.map { $0 * rate } ?? events, batch: batch,
             window: window, isAcknowledged: !raw, rate: rate)
