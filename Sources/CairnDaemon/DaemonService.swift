@@ -1,16 +1,28 @@
 internal import CairnPlatform
+internal import Glibc
 package import Logging
-internal import ServiceLifecycle
-internal import Synchronization
-internal import UnixSignals
 
 /// The daemon under a service manager: starts it, says when it is ready, answers signals, and stops it in order.
-package struct DaemonService: Service {
+///
+/// All of it is on the thread that calls `run`, which sleeps until there is something to do. Nothing of Swift's
+/// concurrency is used: on Linux its shared pool wakes up every second for as long as the process lives.
+package struct DaemonService {
     private let loaded: LoadedConfiguration
     private let reload: @Sendable () throws -> LoadedConfiguration
     private let notification: ServiceNotification
     private let eventSocket: Int32?
     private let logger: Logger
+
+    /// What others want of the thread that runs the daemon.
+    private struct Wishes {
+        var stops = false
+        var reloads = false
+        var rotates = false
+        /// Why it cannot go on.
+        var failure: DaemonError?
+
+        var isEmpty: Bool { !stops && !reloads && !rotates && failure == nil }
+    }
 
     /// `reload` reads the configuration again, as it was read at the start.
     package init(
@@ -29,55 +41,64 @@ package struct DaemonService: Service {
         }
     }
 
-    /// Runs until it is told to stop; throws a `DaemonError` when it cannot go on.
-    package func run() async throws {
-        // Trapped before anything else: a signal that comes too early must not end the process.
-        let signals = await UnixSignalsSequence(trapping: .sighup, .sigusr1)
-        let (failures, failed) = AsyncStream.makeStream(of: DaemonError.self)
-        let daemon = EmbeddedDaemon(configuration: loaded.configuration, logger: logger) { failed.yield($0) }
+    /// Runs until it is told to stop (SIGTERM, SIGINT); throws when it cannot go on. To be called on the only thread of
+    /// the process.
+    package func run() throws(DaemonError) {
+        let wishes = Guarded(Wishes())
+        // Before anything else: a signal that comes too early must not end the process.
+        try receiveSignals(wishes)
+        let daemon = EmbeddedDaemon(configuration: loaded.configuration, logger: logger) { failure in
+            wishes.update { $0.failure = $0.failure ?? failure }
+        }
         try daemon.start(eventSocket: eventSocket) { stage in tell { try notification.status(stage) } }
         tell { try notification.ready(status: daemon.summary) }
-        let result = await withTaskGroup(of: DaemonError?.self) { group in
-            group.addTask { await first(of: failures) }
-            group.addTask {
-                try? await gracefulShutdown()
-                return nil
-            }
-            group.addTask { await answer(signals, daemon) }
-            // Without a service manager there is nobody to be told, and no reason to wake up.
-            if notification.isActive { group.addTask { await report(daemon) } }
-            // The first to end is a failure or the wish to stop; the others go on until they are cancelled.
-            let result = await group.next() ?? nil
-            group.cancelAll()
-            return result
-        }
+        let failure = answer(wishes, daemon)
         tell { try notification.stopping(status: "committing what was received") }
         daemon.stop()
         // The last commit, or the last head, can fail too.
-        if let failure = result ?? daemon.writeFailure {
+        if let failure = failure ?? daemon.writeFailure {
             tell { try notification.failed(errno: 5, status: failure.message) }
             throw failure
         }
         logger.notice("stopped")
     }
 
-    private func first(of failures: AsyncStream<DaemonError>) async -> DaemonError? {
-        for await failure in failures { return failure }
-        return nil
+    /// SIGHUP reads the configuration again, SIGUSR1 seals the active segment.
+    private func receiveSignals(_ wishes: Guarded<Wishes>) throws(DaemonError) {
+        do throws(IOFailure) {
+            try Signals.receive([SIGTERM, SIGINT, SIGHUP, SIGUSR1]) { number in
+                wishes.update { wishes in
+                    switch number {
+                    case SIGHUP: wishes.reloads = true
+                    case SIGUSR1: wishes.rotates = true
+                    default: wishes.stops = true
+                    }
+                }
+            }
+        } catch {
+            throw DaemonError(.io, "\(error)")
+        }
     }
 
-    /// SIGHUP reads the configuration again, SIGUSR1 seals the active segment.
-    private func answer(_ signals: UnixSignalsSequence, _ daemon: EmbeddedDaemon) async -> DaemonError? {
-        for await signal in signals {
-            if signal == .sigusr1 {
-                daemon.rotate(by: "SIGUSR1")
-            } else {
+    /// Does what is wished, and tells the service manager that the daemon lives, until it is to stop or cannot go on.
+    private func answer(_ wishes: Guarded<Wishes>, _ daemon: EmbeddedDaemon) -> DaemonError? {
+        let time = SystemTimeSource()
+        var reportAt = reportInterval.map { time.monotonic() + $0 }
+        while true {
+            let next = wishes.wait(until: reportAt, while: { $0.isEmpty }, then: { exchange(&$0, with: Wishes()) })
+            if next.failure != nil || next.stops { return next.failure }
+            if next.rotates { daemon.rotate(by: "SIGUSR1") }
+            if next.reloads {
                 tell { try notification.reloading() }
                 reloadConfiguration(daemon)
                 tell { try notification.ready(status: daemon.summary) }
             }
+            if let interval = reportInterval, let due = reportAt, time.monotonic() >= due {
+                if daemon.isHealthy { tell { try notification.watchdog() } }
+                tell { try notification.status(daemon.summary) }
+                reportAt = time.monotonic() + interval
+            }
         }
-        return nil
     }
 
     private func reloadConfiguration(_ daemon: EmbeddedDaemon) {
@@ -89,15 +110,12 @@ package struct DaemonService: Service {
         }
     }
 
-    /// Tells the service manager that the daemon lives, and what it does.
-    private func report(_ daemon: EmbeddedDaemon) async -> DaemonError? {
-        let pause = notification.watchdogInterval.map { $0 / 2 } ?? .seconds(10)
-        while !Task.isCancelled {
-            try? await Task.sleep(for: min(pause, .seconds(10)))
-            if daemon.isHealthy { tell { try notification.watchdog() } }
-            tell { try notification.status(daemon.summary) }
-        }
-        return nil
+    /// Nanoseconds between two reports to the service manager; nil without one: then there is no reason to wake up.
+    private var reportInterval: Int64? {
+        guard notification.isActive else { return nil }
+        let longest = Duration.seconds(10)
+        let interval = min(notification.watchdogInterval.map { $0 / 2 } ?? longest, longest)
+        return interval.components.seconds * 1_000_000_000 + interval.components.attoseconds / 1_000_000_000
     }
 
     /// A service manager that does not listen is no reason to stop.

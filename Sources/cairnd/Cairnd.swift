@@ -2,12 +2,10 @@ internal import ArgumentParser
 internal import CairnDaemon
 internal import CairnPlatform
 internal import Logging
-internal import ServiceLifecycle
-internal import UnixSignals
 
 /// The daemon's command line. Its settings are flags too, all from one table; ArgumentParser sees what is left.
 @main
-struct Cairnd: AsyncParsableCommand {
+struct Cairnd: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cairnd",
         abstract: "Writes audit events from a Unix socket into a tamper-evident log.",
@@ -44,7 +42,7 @@ struct Cairnd: AsyncParsableCommand {
     @Flag(name: .long, help: "Print the settings in force, with where each comes from, and end.")
     var printConfig = false
 
-    static func main() async {
+    static func main() {
         do {
             let (flags, remaining) = try Setting.separateFlags(in: Array(CommandLine.arguments.dropFirst()))
             guard let command = try parseAsRoot(remaining) as? Cairnd else {
@@ -52,7 +50,7 @@ struct Cairnd: AsyncParsableCommand {
                 var other = try parseAsRoot(remaining)
                 return try other.run()
             }
-            try await command.run(flags)
+            try command.run(flags)
         } catch let error as ConfigurationError {
             StandardError.write("\(error)\n")
             exit(withCode: 78)
@@ -64,7 +62,7 @@ struct Cairnd: AsyncParsableCommand {
         }
     }
 
-    private func run(_ flags: [(flag: String, value: String)]) async throws {
+    private func run(_ flags: [(flag: String, value: String)]) throws {
         let load: @Sendable () throws -> LoadedConfiguration = { [config] in
             try Configuration.load(file: config.map(Cairnd.read), flags: flags)
         }
@@ -77,19 +75,7 @@ struct Cairnd: AsyncParsableCommand {
             level: Logger.Level(rawValue: loaded.configuration.log.level.rawValue) ?? .info,
             forJournal: environment["JOURNAL_STREAM"] != nil)
         let logger = Logger(label: "cairnd") { _ in handler }
-        let service = try DaemonService(loaded, reload: load, environment: environment, logger: logger)
-        let group = ServiceGroup(
-            configuration: ServiceGroupConfiguration(
-                services: [.init(service: service, successTerminationBehavior: .gracefullyShutdownGroup)],
-                gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle") { _ in quiet(handler) }
-            ))
-        try await group.run()
-    }
-
-    private func quiet(_ handler: DaemonLogHandler) -> DaemonLogHandler {
-        var handler = handler
-        handler.logLevel = max(handler.logLevel, .warning)
-        return handler
+        try DaemonService(loaded, reload: load, environment: environment, logger: logger).run()
     }
 
     private static func read(_ path: String) throws(DaemonError) -> (name: String, bytes: [UInt8]) {
