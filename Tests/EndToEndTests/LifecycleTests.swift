@@ -88,6 +88,41 @@ extension EndToEnd {
             try daemon.place.stored.expectVerified()
         }
 
+        /// However many signals come, of whatever kind, the last word is the wish to stop.
+        @Test func aStormOfSignalsIsSurvived() throws {
+            let daemon = try DaemonProcess()
+            let client = try daemon.acknowledged()
+            try client.send(event)
+            #expect(try client.answer()?.lines == 1)
+            for _ in 0..<200 { for signal in [SIGHUP, SIGUSR1] { daemon.signal(signal) } }
+            try client.send(event)
+            #expect(try client.answer()?.lines == 1)
+            for signal in [SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGTERM] { daemon.signal(signal) }
+            let stored = try daemon.stop()
+            #expect(!stored.own("log.rotated").isEmpty)
+            try daemon.place.stored.expectVerified()
+        }
+
+        /// Threads of libdispatch would wake up every second (Decisions.md).
+        @Test func noThreadRunsThatNobodyKnows() throws {
+            let daemon = try DaemonProcess()
+            let client = try daemon.acknowledged()
+            try client.send(event)
+            #expect(try client.answer()?.lines == 1)
+            daemon.signal(SIGHUP)
+            try eventually("the configuration is read again") {
+                daemon.place.errorText.contains("notice: the configuration was read again")
+            }
+            let tasks = "/proc/\(daemon.pid)/task"
+            let names = try FileManager.default.contentsOfDirectory(atPath: tasks).map {
+                try String(contentsOfFile: "\(tasks)/\($0)/comm", encoding: .utf8).filter { $0 != "\n" }
+            }
+            let known = ["NIO-ELT", "cairn-caretaker", "cairn-signals", "cairn-watch", "cairn-writer", "cairnd"]
+            #expect(names.filter { name in !known.contains { name.hasPrefix($0) } } == [])
+            #expect(names.contains("cairn-signals"))
+            _ = try daemon.stop()
+        }
+
         @Test func sighupAppliesAGoodFileAndKeepsTheOldForABadOne() throws {
             let place = try DaemonProcess.Place()
             let file = "\(place.scratch.path)/cairn.yaml"
