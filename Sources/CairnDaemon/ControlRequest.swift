@@ -1,4 +1,4 @@
-internal import CairnFormat
+package import CairnFormat
 
 /// One line of a client of the control socket: a JSON object with a command and what goes with it.
 package struct ControlRequest: Sendable, Equatable {
@@ -15,10 +15,8 @@ package struct ControlRequest: Sendable, Equatable {
     private let members: [String: Value]
 
     /// nil for a line that is no request.
-    package init?(_ line: UnsafeRawBufferPointer) {
-        guard let parser = try? JSONParser(), let tape = try? parser.parse(line), tape.kind(1) == .object else {
-            return nil
-        }
+    package init?(_ line: UnsafeRawBufferPointer, parser: JSONParser) {
+        guard let tape = try? parser.parse(line), tape.kind(1) == .object else { return nil }
         var members: [String: Value] = [:]
         tape.forEachMember(of: 1) { name, value in
             members[String(decoding: name, as: UTF8.self)] = ControlRequest.value(tape, value)

@@ -6,28 +6,34 @@ internal import NIOPosix
 
 /// The control socket: one request a line, one answer a line. Protocol.md is the norm.
 final class ControlServer: @unchecked Sendable {
-    // @unchecked: what varies is touched by start and stop only, which their caller calls one after the other.
+    // @unchecked: what varies is touched by start and stop only, which their caller calls one after the other; the parser,
+    // by the connections, which are all on one loop.
     private let loop: any EventLoop
     private var listener: (channel: any Channel, path: String)?
     private let commands: any ControlCommands
     private let admission = Admission(room: Admission.controlConnections)
+    private let parser: JSONParser
 
-    init(loop: any EventLoop, commands: any ControlCommands) {
+    init(loop: any EventLoop, commands: any ControlCommands) throws(FormatError) {
         self.loop = loop
         self.commands = commands
+        parser = try JSONParser()
     }
 
     func start(path: String, mode: UInt32) throws {
         let (commands, admission) = (commands, admission)
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.maxMessagesPerRead, value: 1)
+            // What one read can hold is answered before anybody else has a turn.
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 4 << 10))
+            .childChannelOption(.maxMessagesPerRead, value: 1)
             .childChannelOption(.autoRead, value: false)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelInitializer { channel in
+            .childChannelInitializer { [self] channel in
                 admission.count(channel)
                 return SocketBinding.peer(of: channel).flatMapThrowing { peer in
                     try channel.pipeline.syncOperations.addHandler(
-                        ControlConnection(peer: peer, commands: commands))
+                        ControlConnection(peer: peer, commands: commands, parser: self.parser))
                 }
             }
         let channel = try SocketBinding.bind(bootstrap, path: path, mode: mode)
@@ -54,6 +60,8 @@ final class ControlConnection: ChannelInboundHandler {
 
     private let peer: PeerCredentials
     private let commands: any ControlCommands
+    /// Shared with the other connections: it keeps nothing from one line to the next.
+    private let parser: JSONParser
     private var context: ChannelHandlerContext?
     private var framer = LineFramer(limit: requestBytes)
     /// Those that wait for the ones before them; nil for a line that is no request.
@@ -62,9 +70,10 @@ final class ControlConnection: ChannelInboundHandler {
     private var wantsRead = false
     private var inputEnded = false
 
-    init(peer: PeerCredentials, commands: any ControlCommands) {
+    init(peer: PeerCredentials, commands: any ControlCommands, parser: JSONParser) {
         self.peer = peer
         self.commands = commands
+        self.parser = parser
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -76,7 +85,7 @@ final class ControlConnection: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         unwrapInboundIn(data).withUnsafeReadableBytes { bytes in
-            framer.push(bytes) { requests.append(ControlConnection.request($0)) }
+            framer.push(bytes) { take($0) }
         }
     }
 
@@ -89,7 +98,7 @@ final class ControlConnection: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed? = event as? ChannelEvent else { return }
-        framer.finish { requests.append(ControlConnection.request($0)) }
+        framer.finish { take($0) }
         inputEnded = true
         proceed()
     }
@@ -101,6 +110,7 @@ final class ControlConnection: ChannelInboundHandler {
     private func proceed() {
         guard let context, context.channel.isActive else { return }
         while !isBusy, context.channel.isWritable, let request = requests.popFirst() { answer(request, context) }
+        context.flush()
         guard !isBusy, requests.isEmpty else { return }
         if inputEnded {
             // Behind all that the client has not taken yet.
@@ -137,9 +147,9 @@ final class ControlConnection: ChannelInboundHandler {
         }
     }
 
-    private static func request(_ line: LineFramer.Line) -> ControlRequest? {
-        guard case .whole(let bytes) = line else { return nil }
-        return ControlRequest(bytes)
+    private func take(_ line: LineFramer.Line) {
+        guard case .whole(let bytes) = line else { return requests.append(nil) }
+        requests.append(ControlRequest(bytes, parser: parser))
     }
 
     private func reply(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
@@ -147,6 +157,7 @@ final class ControlConnection: ChannelInboundHandler {
         var buffer = context.channel.allocator.buffer(capacity: bytes.count + 1)
         buffer.writeBytes(bytes)
         buffer.writeInteger(UInt8(ascii: "\n"))
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        // `proceed` sends all that there is at once.
+        context.write(wrapOutboundOut(buffer), promise: nil)
     }
 }

@@ -71,7 +71,7 @@ package final class EmbeddedDaemon: Sendable {
                         encryptWhatIsDue()
                     },
                     failed: { [self] in fail($0) }))
-            let control = ControlServer(loop: loopGroup.next(), commands: DaemonCommands(daemon: self))
+            let control = try ControlServer(loop: loopGroup.next(), commands: DaemonCommands(daemon: self))
             let watch = watch(configuration.directory, writer)
             let caretaker = try startCaretaker(files, writer, StoreConfiguration(configuration))
             running.withLock {

@@ -13,7 +13,8 @@ package struct EventBatch: Sendable {
     package var classes = EventBatch.noClasses
     package var rejections: [Rejection] = []
     /// Answers to `_sync` that are due once everything before them is durable.
-    package var syncTokens: [[UInt8]] = []
+    package private(set) var syncTokens: [[UInt8]] = []
+    private var syncTokenBytes = 0
 
     package init() {}
 
@@ -21,8 +22,8 @@ package struct EventBatch: Sendable {
 
     /// Bytes of memory that it takes: of two-byte lines the bookkeeping is far more than the lines.
     package var footprint: Int {
-        bytes.count + extraStamps.count + terms.footprint
-            + (entries.count + rejections.count) * MemoryLayout<Entry>.stride
+        bytes.count + extraStamps.count + terms.footprint + syncTokenBytes
+            + (entries.count + rejections.count + syncTokens.count) * MemoryLayout<Entry>.stride
     }
 
     /// Whether it must be handed on before it takes another line: its modules or its retention classes would not fit into
@@ -70,6 +71,7 @@ package struct EventBatch: Sendable {
         removeClasses()
         rejections.removeAll()
         syncTokens.removeAll()
+        syncTokenBytes = 0
         isFull = false
     }
 
@@ -273,5 +275,6 @@ extension EventBatch {
                 extra: extraStamps.count..<extraStamps.count, facts: EventFacts(), terms: IndexTerms.Size(),
                 identity: nil))
         syncTokens.append(token)
+        syncTokenBytes += token.count
     }
 }

@@ -4,6 +4,8 @@ package final class EventParser {
     private let parser: JSONParser
     private let sanitizer: Sanitizer
     private let names = EventNames()
+    /// For what was masked; nil until there was something to mask.
+    private var unsanitizing: EventParser?
 
     package init(sanitizer: Sanitizer = Sanitizer()) throws(FormatError) {
         parser = try JSONParser()
@@ -84,7 +86,7 @@ package final class EventParser {
     private func appendMasked(
         _ masked: (line: [UInt8], paths: [[UInt8]]), uid: UInt32, isOwn: Bool, into batch: inout EventBatch
     ) throws(Rejection) {
-        let plain = try EventParser.unsanitizing()
+        let plain = try unsanitizingParser()
         var padded = masked.line
         padded.append(contentsOf: repeatElement(0, count: JSONParser.padding))
         guard masked.line.count <= Limits.storedLine - 64 << 10 else {
@@ -101,9 +103,12 @@ package final class EventParser {
         batch.entries[entry].extra = batch.entries[entry].extra.lowerBound..<batch.extraStamps.count
     }
 
-    private static func unsanitizing() throws(Rejection) -> EventParser {
+    private func unsanitizingParser() throws(Rejection) -> EventParser {
+        if let unsanitizing { return unsanitizing }
         do throws(FormatError) {
-            return try EventParser()
+            let parser = try EventParser()
+            unsanitizing = parser
+            return parser
         } catch {
             throw Rejection(.tooLong, error.message)
         }

@@ -23,16 +23,23 @@ package final class JSONParser {
         guard let base = line.baseAddress?.assumingMemoryBound(to: UInt8.self) else {
             throw Rejection(.invalidJSON, "an empty line")
         }
+        // Since 3.6 simdjson passes over a byte order mark, which JSON does not have (RFC 8259 section 8.1): what it says
+        // of the line would then not be in its place.
+        guard base.pointee != 0xEF else { throw refusal(line) }
         switch UInt32(bitPattern: cairn_json_parse(parser, base, line.count)) {
         case CAIRN_JSON_OK.rawValue: break
         case CAIRN_JSON_NUMBER.rawValue: try parseWithoutLongNumbers(line)
-        default:
-            if let offset = firstInvalidUTF8(line) {
-                throw Rejection(.invalidUTF8, "the line is not UTF-8", offset: offset)
-            }
-            throw syntaxError(line).map(rejection) ?? Rejection(.invalidJSON, "the line is not JSON")
+        default: throw refusal(line)
         }
         return JSONTape(words: cairn_json_tape(parser), strings: UnsafeRawPointer(cairn_json_strings(parser)))
+    }
+
+    /// What is wrong with a line, and where.
+    private func refusal(_ line: UnsafeRawBufferPointer) -> Rejection {
+        if let offset = firstInvalidUTF8(line) {
+            return Rejection(.invalidUTF8, "the line is not UTF-8", offset: offset)
+        }
+        return syntaxError(line).map(rejection) ?? Rejection(.invalidJSON, "the line is not JSON")
     }
 
     /// simdjson refuses numbers that no 64-bit type holds; JSON allows them. No field that the log reads is a number,

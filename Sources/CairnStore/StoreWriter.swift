@@ -224,6 +224,11 @@ package final class StoreWriter: Sendable {
                 work.inspects = exchange(&queue.inspects, with: false)
                 work.records = exchange(&queue.records, with: [])
                 if isSuspended { return work }
+                // What waits stays until the records are stored: the disk may be full behind them.
+                guard work.records.isEmpty else {
+                    work.isClosed = false
+                    return work
+                }
                 var bytes = 0
                 let count = queue.submissions.prefix { submission in
                     defer { bytes += submission.batch.bytes.count }

@@ -6,8 +6,11 @@ import Testing
 
 @Suite struct ControlRequestTests {
     private static func request(_ text: String) -> ControlRequest? {
+        guard let parser = try? JSONParser() else { return nil }
         let padded = Array(text.utf8) + [UInt8](repeating: 0, count: JSONParser.padding)
-        return padded.withUnsafeBytes { ControlRequest(UnsafeRawBufferPointer(rebasing: $0[..<text.utf8.count])) }
+        return padded.withUnsafeBytes {
+            ControlRequest(UnsafeRawBufferPointer(rebasing: $0[..<text.utf8.count]), parser: parser)
+        }
     }
 
     @Test(

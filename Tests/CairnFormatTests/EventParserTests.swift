@@ -122,6 +122,29 @@ import Testing
     }
 
     /// The event itself is one level; the last level counts only if something is in it.
+    /// Whatever the version of simdjson: some pass over it, and then nothing of the line is where they say.
+    @Test(arguments: ["\u{FEFF}{\"action\":\"a\",\"module\":\"m\"}", "\u{FEFF}", " \u{FEFF}{}", "\u{FEFF} {}"])
+    func aByteOrderMarkIsNoJSON(_ line: String) throws {
+        for names in [[], ["password"]] {
+            let batch = try EventBatch.parsing(line, sanitizing: names)
+            #expect(batch.rejections.map(\.code) == [.invalidJSON])
+        }
+        #expect(throws: Rejection.self) { try Array(line.utf8).padded { _ = try JSONParser().parse($0) } }
+    }
+
+    /// What bounds the memory of a queue counts everything that a client can make long.
+    @Test func theFootprintCountsTokens() {
+        var batch = EventBatch()
+        let empty = batch.footprint
+        batch.appendSync([UInt8](repeating: 0x61, count: 100_000))
+        #expect(batch.footprint >= empty + 100_000)
+        let one = batch.footprint
+        batch.appendSync([])
+        #expect(batch.footprint > one)
+        batch.removeAll()
+        #expect(batch.footprint == empty)
+    }
+
     @Test(arguments: ["", ",\"n\":1e999"], ["", "1", "\"x\\u00e9\""])
     func depthIsLimited(_ before: String, _ inside: String) throws {
         let start = "{\"action\":\"a\",\"module\":\"m\"\(before),\"x\":"

@@ -20,8 +20,13 @@ struct StoreWriterTests {
         }
 
         let heard = Guarded(Heard())
+        /// While it is false the writer stands still behind an acknowledgement.
+        let goesOn = Guarded(true)
 
-        func acknowledged(_ answers: [Answer]) { heard.update { $0.answers += answers } }
+        func acknowledged(_ answers: [Answer]) {
+            heard.update { $0.answers += answers }
+            goesOn.wait(while: { !$0 }, then: { _ in })
+        }
         func suspended(_ reason: String) { heard.update { $0.suspensions.append(reason) } }
         func spaceChanged(to stage: SpaceStage, available: UInt64) { heard.update { $0.stages.append(stage) } }
         func displaced(_ displacement: Displacement, path: String) {
@@ -220,6 +225,54 @@ struct StoreWriterTests {
         #expect(told.withLock { $0 } == [true])
         #expect(try Self.actions(files) == [0: "a1", 1: "a2", 2: "a3"])
         #expect(writer.status.statistics.failures >= 1)
+    }
+
+    /// What came together with a record for which there was no space is done once there is some.
+    @Test func whatWaitsBehindARecordWithoutSpaceIsNotForgotten() throws {
+        let directory = try TemporaryDirectory()
+        let files = FailingFileSystem(try directory.fileSystem())
+        let observer = Observer()
+        var configuration = StoreConfiguration()
+        configuration.retryInterval = Time.perSecond / 1000
+        let writer = try Self.open(files, observer, configuration: configuration)
+        observer.goesOn.update { $0 = false }
+        writer.submit(try Fixture.submission([Fixture.line("a1")]))
+        _ = observer.wait { $0.answers.count == 1 }
+        files.fail("write", ENOSPC)
+        let (recorded, sealed) = (Guarded<[[UInt64]?]>([]), Guarded<[Bool]>([]))
+        try writer.record([Array(Fixture.line("r1").utf8)]) { numbers in recorded.update { $0.append(numbers) } }
+        writer.submit(try Fixture.submission([Fixture.line("a2"), Fixture.line("a3")], ticket: 9))
+        writer.rotate { isSealed in sealed.update { $0.append(isSealed) } }
+        observer.goesOn.update { $0 = true }
+        #expect(!observer.wait { !$0.suspensions.isEmpty }.suspensions.isEmpty)
+        files.fail("write", nil)
+        let heard = observer.wait { $0.answers.contains { $0.ticket == 9 } }
+        #expect(heard.answers.count { $0.ticket == 9 } == 1)
+        let deadline = SystemTimeSource().monotonic() + 60 * Time.perSecond
+        #expect(sealed.wait(until: deadline, while: { $0.isEmpty }, then: { $0 }) == [true])
+        writer.close()
+        #expect(recorded.withLock { $0 } == [nil])
+        #expect(writer.queuedBytes == 0)
+        // The record is stored once there is space, and behind it what came after it.
+        #expect(try Self.actions(files) == [0: "a1", 1: "r1", 2: "a2", 3: "a3"])
+    }
+
+    /// A writer that is closed has stored what waits, also behind a record.
+    @Test func aRecordDoesNotCutOffWhatWaitsAtTheEnd() throws {
+        let directory = try TemporaryDirectory()
+        let observer = Observer()
+        let writer = try Self.open(try directory.fileSystem(), observer)
+        observer.goesOn.update { $0 = false }
+        writer.submit(try Fixture.submission([Fixture.line("a1")]))
+        _ = observer.wait { $0.answers.count == 1 }
+        try writer.record([Array(Fixture.line("r1").utf8)]) { _ in }
+        writer.submit(try Fixture.submission([Fixture.line("a2")]))
+        let closing = try DedicatedThread(name: "close") { writer.close() }
+        // Time for it to close; if it has not, the test sees less, and passes.
+        usleep(20_000)
+        observer.goesOn.update { $0 = true }
+        closing.join()
+        #expect(try Self.actions(try directory.fileSystem()) == [0: "a1", 1: "r1", 2: "a2"])
     }
 
     /// A rotation that has to wait for space is not told as done before it is.

@@ -56,7 +56,7 @@ final class ControlCheck: FuzzCheck {
 
     func check(_ input: UnsafeRawBufferPointer) throws(PropertyFailure) -> Bool {
         try arena.place(input.prefix { $0 != 0x0A }, padding: JSONParser.padding) { line throws(PropertyFailure) in
-            let request = ControlRequest(line)
+            let request = ControlRequest(line, parser: parser)
             guard let tape = try? parser.parse(line), tape.kind(1) == .object else {
                 try require(request == nil, "a request that is no object")
                 return false
