@@ -181,6 +181,32 @@ extension EndToEnd {
 
         // MARK: Control socket
 
+        /// More answers than a socket holds, to a client that takes them only later: each comes, and others are served.
+        @Test func aFloodOfRequestsIsAnsweredWhole() throws {
+            let daemon = try DaemonProcess()
+            let count = 30_000
+            let control = try EventClient(daemon.place.control)
+            let flood = try DedicatedThread(name: "flood") {
+                try? control.send(String(repeating: "\n{}\n", count: count / 2) + "{\"command\":\"sync\"}\n")
+                control.finish()
+            }
+            let client = try daemon.acknowledged()
+            for _ in 0..<20 {
+                try client.send(event)
+                #expect(try client.answer()?.lines == 1)
+            }
+            var refusals = 0
+            var last: String?
+            while let answer = try control.text() {
+                if answer.contains("\"bad_request\"") { refusals += 1 }
+                last = answer
+            }
+            flood.join()
+            #expect(refusals == count)
+            #expect(last?.hasPrefix(#"{"ok":true,"durable_seq":"#) == true)
+            try daemon.stop()
+        }
+
         @Test func theControlSocketAnswersInOrder() throws {
             let daemon = try DaemonProcess(nil, ["--origin", "control"])
             let client = try daemon.acknowledged()
