@@ -24,7 +24,7 @@ public struct LoadEvents: Sendable {
     ]
 
     /// What fills events up to the size that is asked for.
-    public enum Filling: String, Sendable, CaseIterable {
+    public enum Filling: Sendable, CaseIterable {
         /// `details.text`: English words in random order, which compress badly.
         case words
         /// `details.records`: objects with the same members, as the rows of an export.

@@ -21,7 +21,7 @@ final class ControlServer: @unchecked Sendable {
     }
 
     func start(path: String, mode: UInt32) throws {
-        let (commands, admission) = (commands, admission)
+        let admission = admission
         let bootstrap = ServerBootstrap(group: loop)
             .serverChannelOption(.maxMessagesPerRead, value: 1)
             // What one read can hold is answered before anybody else has a turn.
@@ -31,9 +31,9 @@ final class ControlServer: @unchecked Sendable {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { [self] channel in
                 admission.count(channel)
-                return SocketBinding.peer(of: channel).flatMapThrowing { peer in
+                return SocketBinding.peer(of: channel).flatMapThrowing { [self] peer in
                     try channel.pipeline.syncOperations.addHandler(
-                        ControlConnection(peer: peer, commands: commands, parser: self.parser))
+                        ControlConnection(peer: peer, commands: commands, parser: parser))
                 }
             }
         let channel = try SocketBinding.bind(bootstrap, path: path, mode: mode)

@@ -83,17 +83,19 @@ package struct DaemonService {
     /// Does what is wished, and tells the service manager that the daemon lives, until it is to stop or cannot go on.
     private func answer(_ wishes: Guarded<Wishes>, _ daemon: EmbeddedDaemon) -> DaemonError? {
         let time = SystemTimeSource()
-        var reportAt = reportInterval.map { time.monotonic() + $0 }
+        let interval = reportInterval
+        var reportAt = interval.map { time.monotonic() + $0 }
         while true {
             let next = wishes.wait(until: reportAt, while: { $0.isEmpty }, then: { exchange(&$0, with: Wishes()) })
-            if next.failure != nil || next.stops { return next.failure }
+            // Who asks for a seal and then for the end gets both.
             if next.rotates { daemon.rotate(by: "SIGUSR1") }
+            if next.failure != nil || next.stops { return next.failure }
             if next.reloads {
                 tell { try notification.reloading() }
                 reloadConfiguration(daemon)
                 tell { try notification.ready(status: daemon.summary) }
             }
-            if let interval = reportInterval, let due = reportAt, time.monotonic() >= due {
+            if let interval, let due = reportAt, time.monotonic() >= due {
                 if daemon.isHealthy { tell { try notification.watchdog() } }
                 tell { try notification.status(daemon.summary) }
                 reportAt = time.monotonic() + interval

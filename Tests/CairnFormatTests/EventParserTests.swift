@@ -121,7 +121,6 @@ import Testing
         }
     }
 
-    /// The event itself is one level; the last level counts only if something is in it.
     /// Whatever the version of simdjson: some pass over it, and then nothing of the line is where they say.
     @Test(arguments: ["\u{FEFF}{\"action\":\"a\",\"module\":\"m\"}", "\u{FEFF}", " \u{FEFF}{}", "\u{FEFF} {}"])
     func aByteOrderMarkIsNoJSON(_ line: String) throws {
@@ -145,6 +144,7 @@ import Testing
         #expect(batch.footprint == empty)
     }
 
+    /// The event itself is one level; the last level counts only if something is in it.
     @Test(arguments: ["", ",\"n\":1e999"], ["", "1", "\"x\\u00e9\""])
     func depthIsLimited(_ before: String, _ inside: String) throws {
         let start = "{\"action\":\"a\",\"module\":\"m\"\(before),\"x\":"

@@ -71,6 +71,7 @@ struct Load: ParsableCommand {
         for (name, value) in [
             ("connections", connections), ("events", events), ("batch", batch), ("window", window), ("size", size),
         ] where value < 1 { throw ValidationError("--\(name) wants a number above 0.") }
+        if records, file != nil { throw ValidationError("--records is for made-up events, and --file has others.") }
         if seconds != nil, rate == 0 { throw ValidationError("--seconds needs a --rate.") }
     }
 
